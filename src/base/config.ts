@@ -1,0 +1,109 @@
+// Every setting, in one table: name, unit, default, limits, meaning. README's table is checked against it.
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { Fault } from './fault';
+import type { LogLevel } from './log';
+
+export interface Setting {
+  readonly name: string;
+  readonly kind: 'integer' | 'text' | 'choice';
+  /** Empty for plain numbers and texts. */
+  readonly unit: string;
+  /** As a person would write it; null when unset means something of its own, said in `meaning`. */
+  readonly default: string | null;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+  readonly secret?: boolean;
+  readonly meaning: string;
+}
+
+const port = { kind: 'integer', unit: 'port', min: 0, max: 65_535 } as const;
+
+export const settings = {
+  databaseUrl: { name: 'DATABASE_URL', kind: 'text', unit: '', default: null, secret: true, meaning: 'Postgres of the control plane; unset: an embedded PGlite in the data directory (`all` only)' },
+  dataDir: { name: 'EDGEFRONT_DATA_DIR', kind: 'text', unit: 'path', default: '.edgefront', meaning: 'everything that must outlive the process' },
+  bind: { name: 'EDGEFRONT_BIND', kind: 'text', unit: 'address', default: '127.0.0.1', meaning: 'address of every listener' },
+  apiPort: { ...port, name: 'EDGEFRONT_API_PORT', default: '8081', meaning: 'API' },
+  httpPort: { ...port, name: 'EDGEFRONT_HTTP_PORT', default: '8080', meaning: 'viewers, HTTP (in `all`, edge n listens on +10·(n−1))' },
+  workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
+  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
+  edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
+  domain: { name: 'EDGEFRONT_DOMAIN', kind: 'text', unit: 'domain', default: 'cloudfront.localhost', meaning: 'distributions are `d<13 characters>.<domain>`, streaming ones `s<13 characters>.<domain>`' },
+  accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
+  secretAccessKey: { name: 'EDGEFRONT_SECRET_ACCESS_KEY', kind: 'text', unit: '', default: null, secret: true, meaning: 'the first administrator\'s secret; set both or neither' },
+  accountId: { name: 'EDGEFRONT_ACCOUNT_ID', kind: 'text', unit: '12 digits', default: '000000000000', meaning: 'account in ARNs' },
+  nodeSecret: { name: 'EDGEFRONT_NODE_SECRET', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'shared by worker and nodes, signs the nodes\' tokens; unset: `all` makes one and keeps it in the data directory' },
+  node: { name: 'EDGEFRONT_NODE', kind: 'text', unit: 'name', default: null, meaning: 'name of this node, unique in the fleet; unset: the host\'s name (`all`: `edge-1`, `edge-2` …)' },
+  pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
+  cacheBytes: { name: 'EDGEFRONT_CACHE_BYTES', kind: 'integer', unit: 'bytes', default: '268435456', min: 1_048_576, max: 1_099_511_627_776, meaning: 'memory an edge gives to cached objects' },
+  cacheObjectBytesMax: { name: 'EDGEFRONT_CACHE_OBJECT_BYTES_MAX', kind: 'integer', unit: 'bytes', default: '67108864', min: 1024, max: 1_099_511_627_776, meaning: 'a larger object is passed through, not stored' },
+  settleHoldMs: { name: 'EDGEFRONT_SETTLE_HOLD_MS', kind: 'integer', unit: 'ms', default: '1000', min: 0, max: 20_000, meaning: 'how long a Get of something `InProgress` waits for it to settle' },
+  changePollMs: { name: 'EDGEFRONT_CHANGE_POLL_MS', kind: 'integer', unit: 'ms', default: '25', min: 1, max: 10_000, meaning: 'how often the worker looks for changes when no notification comes' },
+  nodeLostMs: { name: 'EDGEFRONT_NODE_LOST_MS', kind: 'integer', unit: 'ms', default: '5000', min: 500, max: 600_000, meaning: 'a node unheard of for longer no longer holds up `Deployed` and `Completed`' },
+  changeRetentionS: { name: 'EDGEFRONT_CHANGE_RETENTION_S', kind: 'integer', unit: 's', default: '604800', min: 60, max: 31_536_000, meaning: 'how long the change log reaches back; a node away for longer gets everything anew and drops its cache' },
+  authorizationSkewS: { name: 'EDGEFRONT_CLOCK_SKEW_S', kind: 'integer', unit: 's', default: '300', min: 1, max: 86_400, meaning: 'a signed request may be this much older or newer than the API\'s clock' },
+  logLevel: { name: 'EDGEFRONT_LOG_LEVEL', kind: 'choice', unit: '', default: 'info', choices: ['debug', 'info', 'warn', 'error'], meaning: 'least severe event that is logged' },
+} as const satisfies Record<string, Setting>;
+
+type SettingKey = keyof typeof settings;
+type ValueOf<S> = S extends { kind: 'integer' } ? number
+  : S extends { name: 'EDGEFRONT_LOG_LEVEL' } ? LogLevel
+  : S extends { default: null } ? string | null
+  : string;
+
+/** The settings of one process, read once at start; values are checked, defaults filled in. */
+export type Config = { readonly [K in SettingKey]: ValueOf<(typeof settings)[K]> };
+
+function readOne(setting: Setting, raw: string | undefined): string | number | null {
+  const text = raw === undefined || raw === '' ? setting.default : raw;
+  if (text === null) return null;
+  if (setting.kind === 'integer') {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) {
+      throw new Fault('bad-setting', 'machine', `${setting.name} must be a whole number (${setting.unit}), not "${text}"`);
+    }
+    if ((setting.min !== undefined && value < setting.min) || (setting.max !== undefined && value > setting.max)) {
+      throw new Fault('bad-setting', 'machine', `${setting.name} must be from ${setting.min} to ${setting.max} ${setting.unit}, not ${value}`);
+    }
+    return value;
+  }
+  if (setting.kind === 'choice' && !setting.choices?.includes(text)) {
+    throw new Fault('bad-setting', 'machine', `${setting.name} must be one of ${setting.choices?.join(', ')}, not "${text}"`);
+  }
+  return text;
+}
+
+/**
+ * Reads the settings from an environment.
+ * @throws Fault `bad-setting` with one clear line naming the variable
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const values = Object.fromEntries(
+    Object.entries(settings).map(([key, setting]) => [key, readOne(setting, env[setting.name])]),
+  ) as unknown as Config;
+  if ((values.accessKeyId === null) !== (values.secretAccessKey === null)) {
+    throw new Fault('bad-setting', 'machine', 'set both EDGEFRONT_ACCESS_KEY_ID and EDGEFRONT_SECRET_ACCESS_KEY, or neither');
+  }
+  if (values.nodeSecret !== null && values.nodeSecret.length < 32) {
+    throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET must have at least 32 characters');
+  }
+  if (!/^\d{12}$/.test(values.accountId)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_ACCOUNT_ID must be 12 digits, not "${values.accountId}"`);
+  }
+  if (!/^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(values.domain)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_DOMAIN must be a lower-case domain name, not "${values.domain}"`);
+  }
+  return { ...values, dataDir: path.resolve(values.dataDir) };
+}
+
+/** The node's name: the setting, else the host's. */
+export function nodeNameOf(config: Config): string {
+  return config.node ?? hostname();
+}
+
+/** Where a node finds the worker. */
+export function workerUrlOf(config: Config): string {
+  const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
+  return config.workerUrl ?? `ws://${host}:${config.workerPort}`;
+}

@@ -1,0 +1,73 @@
+// One request of a viewer and the means to answer it; the same for every version of HTTP.
+import type { Readable } from 'node:stream';
+import type { Fields } from '../../protocol/http/fields';
+
+export interface ViewerRequest {
+  /** As sent; methods are case-sensitive. */
+  readonly method: string;
+  /** Request target without the query: starts with `/`, or is `*` for OPTIONS. Not decoded. */
+  readonly path: string;
+  /** What follows the first `?`, not decoded; null when there is no `?`. */
+  readonly query: string | null;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** Lower case, without port; from an absolute-form target if there is one, else from Host. Empty if HTTP/1.0 sent none. */
+  readonly host: string;
+  readonly scheme: 'http' | 'https';
+  /** Everything that was sent, hop-by-hop fields included. */
+  readonly fields: Fields;
+  /** True when a body follows (Content-Length above zero or chunked). */
+  readonly hasBody: boolean;
+  /** Bytes of the body; null when not known beforehand (chunked). 0 without a body. */
+  readonly bodyBytes: number | null;
+  /** The viewer's address as text, an IPv4-mapped one in IPv4 form. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/**
+ * Stored or constant part of an answer's head. Made once, sent many times; each wire format keeps its serialised form
+ * in it after first use. Holds end-to-end fields only: framing (Content-Length, Transfer-Encoding, Connection) is the connection's.
+ */
+export class HeadBlock {
+  /** HTTP/1.1 form, `name: value\r\n` for each field, filled in by the HTTP/1.1 connection. */
+  http1: string | null = null;
+  constructor(readonly status: number, readonly fields: Fields) {}
+}
+
+/** An answer's body that is sent piece by piece. Exactly one of `end` and `abort` ends it. */
+export interface BodySink {
+  /** Takes a piece; false asks the writer to wait for `onDrain`. Pieces after the viewer left are dropped. */
+  write(piece: Buffer): boolean;
+  /** The body is whole. If fewer bytes than announced were written, the connection is closed as if aborted. */
+  end(): void;
+  /** The body cannot be completed: the viewer must be able to tell (the connection or stream is reset). */
+  abort(): void;
+  /** Called each time writing may go on after `write` said false. */
+  onDrain: (() => void) | null;
+}
+
+export interface Exchange {
+  readonly request: ViewerRequest;
+  /**
+   * Answers with a body that is at hand, in one write. A HEAD request, 204 and 304 get the head only.
+   * @param block stored fields
+   * @param extra this answer's own fields, a flat list like Fields; may be empty
+   * @param body null: no body, Content-Length 0 (left out for 204 and 304)
+   * @param bodyBytes for a HEAD request the length a GET would have (null: say none); otherwise ignored
+   */
+  answer(block: HeadBlock, extra: Fields, body: Buffer | null, bodyBytes?: number | null): void;
+  /**
+   * Starts an answer whose body follows.
+   * @param bodyBytes its length; null when not known (chunked, or end of connection for HTTP/1.0)
+   */
+  begin(block: HeadBlock, extra: Fields, bodyBytes: number | null): BodySink;
+  /** The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it. */
+  body(): Readable;
+  /** Called once if the viewer leaves before the answer ended. */
+  onAbort: (() => void) | null;
+  /** True once the answer was ended or aborted, or the viewer left. */
+  readonly finished: boolean;
+}
+
+/** What a connection calls for each request, in order. Must answer every exchange, now or later; never throws. */
+export type RequestHandler = (exchange: Exchange) => void;

@@ -1,0 +1,133 @@
+// One site: everything an edge must know to serve one distribution, with nothing left to look up.
+//
+// A site is immutable and replaced whole. Names here are the edge's; only worker/compile.ts also speaks CloudFront's
+// configuration. All durations are whole seconds, as CloudFront's are.
+
+/** Which members of a set (headers, cookies, query parameters) take part. Header names are lower case. */
+export interface Selection {
+  readonly mode: 'none' | 'all' | 'only' | 'except';
+  /** For `only` and `except`; empty otherwise. May hold `*` and `?` wildcards in cookie names. */
+  readonly names: readonly string[];
+}
+
+/** The three sets of a request that a cache key or an origin request is made from. */
+export interface RequestSelection {
+  readonly headers: Selection;
+  readonly cookies: Selection;
+  readonly query: Selection;
+}
+
+export interface SiteCaching {
+  /** What, beside host-independent path, tells one object from another. */
+  readonly key: RequestSelection;
+  /** Encodings of Accept-Encoding that are normalised, keyed on and forwarded. */
+  readonly gzip: boolean;
+  readonly brotli: boolean;
+  readonly minTtlS: number;
+  readonly defaultTtlS: number;
+  readonly maxTtlS: number;
+}
+
+export type ViewerProtocol = 'allow-all' | 'https-only' | 'redirect-to-https';
+
+export interface SiteBehavior {
+  /** CloudFront path pattern (`*`, `?`); the default behaviour's is `*`. */
+  readonly pattern: string;
+  /** Id of an origin or of an origin group. */
+  readonly target: string;
+  readonly viewerProtocol: ViewerProtocol;
+  /** Upper-case methods. */
+  readonly allowedMethods: readonly string[];
+  /** Upper-case methods whose answers are cached: GET, HEAD and perhaps OPTIONS. */
+  readonly cachedMethods: readonly string[];
+  /** False: nothing is stored or reused (legacy settings that forward all headers). */
+  readonly cacheable: boolean;
+  readonly caching: SiteCaching;
+  /** What goes to the origin, the cache key's sets included. */
+  readonly forward: RequestSelection;
+  readonly compress: boolean;
+  /**
+   * Null: open to every viewer. Otherwise why nobody passes: the configuration restricts viewers in a way that
+   * this edge cannot check, so that it must refuse rather than serve.
+   */
+  readonly closed: string | null;
+}
+
+export interface SiteOrigin {
+  readonly id: string;
+  /** Lower-case host name or address literal (IPv6 without brackets). */
+  readonly host: string;
+  readonly kind: 's3' | 'custom';
+  readonly protocol: 'http-only' | 'https-only' | 'match-viewer';
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** CloudFront's names of protocol versions (`TLSv1.2` …), least first. */
+  readonly tlsVersions: readonly string[];
+  /** Empty, or starts with `/` and does not end with one. */
+  readonly path: string;
+  /** [lower-case name, value] added to every request to this origin, over the viewer's own. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly connectionAttempts: number;
+  readonly connectionTimeoutS: number;
+  readonly readTimeoutS: number;
+  readonly keepAliveS: number;
+  /** From first byte of the request to last of the answer; null: no limit. */
+  readonly completionTimeoutS: number | null;
+}
+
+export interface SiteOriginGroup {
+  readonly id: string;
+  /** Origin ids, primary first. */
+  readonly members: readonly string[];
+  /** Answers of the primary after which the next member is asked. */
+  readonly statusCodes: readonly number[];
+}
+
+export interface SiteErrorPage {
+  readonly status: number;
+  /** Empty when only the time to keep the error is set. */
+  readonly pagePath: string;
+  /** Status sent with the page; null: the origin's. */
+  readonly responseStatus: number | null;
+  readonly minTtlS: number;
+}
+
+interface SiteIdentity {
+  /** The distribution's id. */
+  readonly id: string;
+  /** Sequence number of the change that made this version. */
+  readonly seq: number;
+  readonly enabled: boolean;
+  /** Lower-case names, the distribution's own first; an alias may start with `*.`. */
+  readonly hosts: readonly string[];
+}
+
+export interface WebSite extends SiteIdentity {
+  readonly kind: 'web';
+  /** Without a leading slash; empty: none. */
+  readonly defaultRootObject: string;
+  /** In the order they are tried; the last one is the default behaviour. */
+  readonly behaviors: readonly SiteBehavior[];
+  readonly origins: readonly SiteOrigin[];
+  readonly groups: readonly SiteOriginGroup[];
+  readonly errorPages: readonly SiteErrorPage[];
+}
+
+/** A streaming distribution. Known to every edge; served by the RTMP listener. */
+export interface StreamingSite extends SiteIdentity {
+  readonly kind: 'streaming';
+  readonly origin: SiteOrigin;
+  readonly closed: string | null;
+}
+
+export type Site = WebSite | StreamingSite;
+
+/** One invalidation: from its seq on, what was fetched earlier and matches is no longer served. */
+export interface Purge {
+  readonly seq: number;
+  readonly site: string;
+  /** CloudFront invalidation paths: start with `/`; `*` only as the last character. */
+  readonly paths: readonly string[];
+  /** Lower-case cache tags. */
+  readonly tags: readonly string[];
+}
