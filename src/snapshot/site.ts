@@ -45,6 +45,11 @@ export interface SiteBehavior {
   readonly caching: SiteCaching;
   /** What goes to the origin, the cache key's sets included. */
   readonly forward: RequestSelection;
+  /**
+   * True (legacy settings): fields that `forward.headers` does not name go to the origin too, but for those that
+   * CloudFront removes. False (policies): only what is named goes.
+   */
+  readonly forwardOtherHeaders: boolean;
   readonly compress: boolean;
   /**
    * Null: open to every viewer. Otherwise why nobody passes: the configuration restricts viewers in a way that

@@ -1,0 +1,272 @@
+// The memory cache of one edge: whole objects by key, bounded in bytes, purged by sequence number.
+//
+// Objects live in a space: one site's content from one origin configuration. A space that a change or a purge of a whole
+// site makes obsolete is dropped by one assignment; what it held is freed by the sweep, a slice at a time.
+import { assert } from '../../base/assert';
+import type { Purge } from '../../snapshot/site';
+import type { HeadBlock } from '../http/exchange';
+import { PurgeIndex } from './purge-index';
+import { SieveList, type SieveLinks } from './sieve';
+
+/** Objects visited in one slice of the sweep: about a millisecond. */
+const sweepSliceObjects = 2_000;
+/** What an object costs beside its body and head: links, map entry, key. */
+const objectOverheadBytes = 512;
+
+/** One fetch under way, as far as the purge bookkeeping is concerned. */
+export interface InFlight {
+  /** Newest purge of any site when the fetch began (`Cache.seq`). */
+  readonly bornSeq: number;
+}
+
+/** One site's objects under one origin configuration. */
+export class Space<F extends InFlight = InFlight> {
+  readonly objects = new Map<string, StoredObject>();
+  /** Fetches that later requests for the same key may join. */
+  readonly fetches = new Map<string, F>();
+  /** Keys whose last answer could not be shared, with the time until which requests do not wait for each other. */
+  readonly unshared = new Map<string, number>();
+  dropped = false;
+  constructor(readonly site: string, readonly purges: PurgeIndex) {}
+}
+
+/** What a stored response is reused by; times are monotonic milliseconds. */
+export interface Freshness {
+  /** When the response arrived. */
+  readonly arrivedAtMs: number;
+  /** Age it had on arrival. */
+  readonly initialAgeMs: number;
+  freshUntilMs: number;
+}
+
+export class StoredObject implements SieveLinks<StoredObject> {
+  visited = false;
+  newer: StoredObject | null = null;
+  older: StoredObject | null = null;
+  listed = false;
+  /** Purges up to this seq are known not to cover it. */
+  clearedSeq: number;
+  /** Head for hits, made at the first one. */
+  hitBlock: HeadBlock | null = null;
+
+  constructor(
+    readonly space: Space,
+    readonly key: string,
+    /** Path, and query where it is part of the key: what invalidation paths are compared with. */
+    readonly purgePath: string,
+    readonly tags: readonly string[],
+    bornSeq: number,
+    readonly block: HeadBlock,
+    readonly segments: readonly Buffer[],
+    readonly bodyBytes: number,
+    readonly freshness: Freshness,
+    /** [name, value or ''] of request fields that the origin varied by and the key does not hold. */
+    readonly varied: readonly (readonly [string, string])[],
+  ) {
+    this.clearedSeq = bornSeq;
+  }
+
+  /** Memory it is charged with. */
+  get chargedBytes(): number {
+    let fieldBytes = 0;
+    for (const text of this.block.fields) fieldBytes += text.length;
+    return this.bodyBytes + 2 * fieldBytes + 2 * this.key.length + objectOverheadBytes;
+  }
+
+  /** Age in whole seconds, as the Age field says it. */
+  ageS(nowMs: number): number {
+    return Math.floor((nowMs - this.freshness.arrivedAtMs + this.freshness.initialAgeMs) / 1000);
+  }
+}
+
+export class Cache<F extends InFlight = InFlight> {
+  private readonly list = new SieveList<StoredObject>();
+  private readonly indexes = new Map<string, PurgeIndex>();
+  private readonly spaces = new Map<string, Map<string, Space<F>>>();
+  private readonly flying = new Set<InFlight>();
+  private charged = 0;
+  private reserved = 0;
+  private sweepTimer: NodeJS.Immediate | null = null;
+  private evictions = 0;
+  private newestSeq = 0;
+  private closed = false;
+  /** Purges stay in the indexes because a fetch that began before them is under way. */
+  private heldBack = false;
+  /** Next object of a sweep under way, and each index's newest purge when it began. */
+  private sweepAt: StoredObject | null = null;
+  private sweepSeqs: Map<string, number> | null = null;
+
+  constructor(private readonly bytesMax: number) {}
+
+  get objectCount(): number { return this.list.size; }
+  /** Stored objects and bodies on their way in. */
+  get bytes(): number { return this.charged + this.reserved; }
+  get evictionCount(): number { return this.evictions; }
+  /** Seq of the newest purge in force, of any site. */
+  get seq(): number { return this.newestSeq; }
+
+  /** The space of a site under an origin configuration, made when there is none. Others of the site are dropped by `retain`. */
+  space(site: string, origin: string): Space<F> {
+    let ofSite = this.spaces.get(site);
+    if (ofSite === undefined) this.spaces.set(site, ofSite = new Map<string, Space<F>>());
+    let space = ofSite.get(origin);
+    if (space === undefined) ofSite.set(origin, space = new Space<F>(site, this.indexOf(site)));
+    return space;
+  }
+
+  /** Keeps these spaces of a site and drops its others; none kept: the site is forgotten. */
+  retain(site: string, kept: ReadonlySet<Space<F>>): void {
+    const ofSite = this.spaces.get(site);
+    if (ofSite === undefined) return;
+    for (const [origin, space] of ofSite) {
+      if (kept.has(space)) continue;
+      space.dropped = true;
+      ofSite.delete(origin);
+    }
+    if (ofSite.size === 0) {
+      this.spaces.delete(site);
+      this.indexes.delete(site);
+    }
+    this.scheduleSweep();
+  }
+
+  /** Forgets every object at once, purges and all; fetches under way are not stored. */
+  dropAll(): void {
+    for (const [site, ofSite] of this.spaces) {
+      const fresh = new Map<string, Space<F>>();
+      for (const space of ofSite.values()) space.dropped = true;
+      this.spaces.set(site, fresh);
+    }
+    this.indexes.clear();
+    this.scheduleSweep();
+  }
+
+  /** The object under a key that no purge covers, fresh or not, or null. */
+  lookup(space: Space<F>, key: string): StoredObject | null {
+    const object = space.objects.get(key);
+    if (object === undefined) return null;
+    if (object.clearedSeq < space.purges.newestSeq && !this.survives(object)) {
+      this.remove(object);
+      return null;
+    }
+    object.visited = true;
+    return object;
+  }
+
+  /** Puts an invalidation in force. */
+  purge(purge: Purge): void {
+    // Nothing of a site that this edge does not serve can be in the cache, and its index would never be freed.
+    if (!this.spaces.has(purge.site)) return;
+    this.newestSeq = Math.max(this.newestSeq, purge.seq);
+    this.indexOf(purge.site).add(purge.seq, purge.paths, purge.tags);
+    this.scheduleSweep();
+  }
+
+  /** A fetch begins; its object is compared with every purge from now on. */
+  takeOff(fetch: InFlight): void { this.flying.add(fetch); }
+  /** The fetch is over, its object stored or not. */
+  land(fetch: InFlight): void {
+    this.flying.delete(fetch);
+    if (this.flying.size === 0 && this.heldBack) this.scheduleSweep();
+  }
+
+  /** Makes room for a body on its way in; false when everything else is on its way in, too. */
+  reserve(bytes: number): boolean {
+    if (!this.makeRoom(bytes)) return false;
+    this.reserved += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.reserved -= bytes;
+    assert(this.reserved >= 0, 'no more is released than was reserved');
+  }
+
+  /** Stores an object in place of one with the same key; false when a purge or a dropped space overtook it, or no room. */
+  store(object: StoredObject): boolean {
+    const { space } = object;
+    if (space.dropped || !this.survives(object)) return false;
+    const previous = space.objects.get(object.key);
+    if (previous !== undefined) this.remove(previous);
+    if (!this.makeRoom(object.chargedBytes)) return false;
+    space.objects.set(object.key, object);
+    this.list.add(object);
+    this.charged += object.chargedBytes;
+    assert(this.charged + this.reserved <= this.bytesMax, 'the cache stays within its limit');
+    return true;
+  }
+
+  remove(object: StoredObject): void {
+    if (!object.listed) return;
+    if (object.space.objects.get(object.key) === object) object.space.objects.delete(object.key);
+    if (this.sweepAt === object) this.sweepAt = object.older;
+    this.list.remove(object);
+    this.charged -= object.chargedBytes;
+  }
+
+  close(): void {
+    if (this.sweepTimer !== null) clearImmediate(this.sweepTimer);
+    this.sweepTimer = null;
+    this.closed = true;
+  }
+  private indexOf(site: string): PurgeIndex {
+    let index = this.indexes.get(site);
+    if (index === undefined) this.indexes.set(site, index = new PurgeIndex());
+    return index;
+  }
+
+  /** Compares with purges newer than the last comparison, and remembers that it was done. */
+  private survives(object: StoredObject): boolean {
+    const { purges } = object.space;
+    if (purges.newestFor(object.purgePath, object.tags) > object.clearedSeq) return false;
+    object.clearedSeq = Math.max(object.clearedSeq, purges.newestSeq);
+    return true;
+  }
+
+  private makeRoom(bytes: number): boolean {
+    if (bytes > this.bytesMax) return false;
+    while (this.charged + this.reserved + bytes > this.bytesMax) {
+      const victim = this.list.next();
+      if (victim === null) return false;
+      this.remove(victim);
+      this.evictions += 1;
+    }
+    return true;
+  }
+
+  /** Frees what purges and dropped spaces left behind, newest to oldest, then lets the indexes forget. */
+  private scheduleSweep(): void {
+    if (this.sweepTimer !== null || this.closed) return;
+    this.sweepTimer = setImmediate(() => {
+      this.sweepTimer = null;
+      this.sweepSlice();
+    });
+    this.sweepTimer.unref();
+  }
+
+  private sweepSlice(): void {
+    if (this.sweepSeqs === null) {
+      this.sweepSeqs = new Map([...this.indexes].map(([site, index]) => [site, index.newestSeq]));
+      this.sweepAt = this.list.newestItem;
+    }
+    for (let visited = 0; visited < sweepSliceObjects && this.sweepAt !== null; visited += 1) {
+      const object = this.sweepAt;
+      this.sweepAt = object.older;
+      if (object.space.dropped || (object.clearedSeq < object.space.purges.newestSeq && !this.survives(object))) this.remove(object);
+    }
+    if (this.sweepAt !== null) {
+      this.scheduleSweep();
+      return;
+    }
+    this.forgetPurges(this.sweepSeqs);
+    this.sweepSeqs = null;
+  }
+
+  /** Every stored object was compared with purges up to `seqs`; those a fetch under way may still need are kept. */
+  private forgetPurges(seqs: ReadonlyMap<string, number>): void {
+    let oldestBorn = Infinity;
+    for (const fetch of this.flying) oldestBorn = Math.min(oldestBorn, fetch.bornSeq);
+    for (const [site, seq] of seqs) this.indexes.get(site)?.forget(Math.min(seq, oldestBorn));
+    this.heldBack = this.flying.size > 0 && [...this.indexes.values()].some((index) => index.size > 0);
+  }
+}
