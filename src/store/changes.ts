@@ -1,0 +1,105 @@
+// The change log and what the worker reads and settles.
+import { assert } from '../base/assert';
+import type { Log } from '../base/log';
+import { rowOf } from './distributions';
+import type { DistributionModel } from './generated/models';
+import { invalidationOf } from './invalidations';
+import { listenForChanges } from './listener';
+import type { ChangeStore, ChangeSubject, DistributionRow } from './store';
+import { changeChannel, only, type Database } from './transaction';
+
+/** Lines deleted in one transaction; a long one would hold up everything on the embedded database. */
+const pruneLinesMax = 5_000;
+
+async function bounds(database: Database): Promise<{ readonly newest: number; readonly pruned: number }> {
+  const row = only(await database.read((prisma) => prisma.$queryRaw<{ newest: bigint; pruned: bigint }[]>`
+    SELECT greatest("pruned_seq", coalesce((SELECT max("seq") FROM "change"), 0)) AS "newest", "pruned_seq" AS "pruned" FROM "history"`));
+  return { newest: Number(row.newest), pruned: Number(row.pruned) };
+}
+
+async function pruneSome(database: Database, olderThanS: number): Promise<number> {
+  const row = only(await database.read((prisma) => prisma.$queryRaw<{ lines: bigint }[]>`
+    WITH old AS (
+      SELECT "seq" FROM "change" WHERE "at" < clock_timestamp() - make_interval(secs => ${olderThanS}::float8) ORDER BY "seq" LIMIT ${pruneLinesMax}
+    ), gone AS (
+      DELETE FROM "change" WHERE "seq" IN (SELECT "seq" FROM old) RETURNING "seq"
+    ), marked AS (
+      UPDATE "history" SET "pruned_seq" = greatest("pruned_seq", (SELECT max("seq") FROM gone)) WHERE EXISTS (SELECT 1 FROM gone)
+    ) SELECT count(*)::bigint AS "lines" FROM gone`));
+  return Number(row.lines);
+}
+
+async function* batches(database: Database, batchSize: number): AsyncGenerator<readonly DistributionRow[]> {
+  assert(batchSize > 0, 'a batch holds something');
+  let after: string | undefined;
+  for (;;) {
+    const records: DistributionModel[] = await database.read((prisma) => prisma.distribution.findMany({
+      where: after === undefined ? {} : { id: { gt: after } }, orderBy: { id: 'asc' }, take: batchSize,
+    }));
+    const last = records.at(-1);
+    if (last === undefined) return;
+    yield records.map(rowOf);
+    after = last.id;
+  }
+}
+
+/** Both at once; only rows in progress are touched, by their partial indexes. */
+async function settle(database: Database, seq: number): Promise<void> {
+  await database.read((prisma) => prisma.$queryRaw`
+    WITH deployed AS (
+      UPDATE "distribution" SET "status" = 'Deployed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
+    ), completed AS (
+      UPDATE "invalidation" SET "status" = 'Completed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
+    ) SELECT pg_notify(${changeChannel}, '')::text WHERE EXISTS (SELECT 1 FROM deployed) OR EXISTS (SELECT 1 FROM completed)`);
+}
+
+export interface ChangesOptions {
+  readonly databaseUrl: string;
+  readonly log: Log;
+  /** Who is woken by this process's own commits, at once and on every kind of database. */
+  readonly localWakes: Set<() => void>;
+}
+
+export function changesIn(database: Database, options: ChangesOptions): ChangeStore {
+  return {
+    epoch: async () => (await database.read((prisma) => prisma.history.findUniqueOrThrow({ where: { id: 1 } }))).epoch,
+    after: async (seq, itemsMax) => {
+      const records = await database.read((prisma) => prisma.change.findMany({
+        where: { seq: { gt: seq } }, orderBy: { seq: 'asc' }, take: itemsMax,
+      }));
+      return records.map((record) => ({
+        seq: Number(record.seq), subject: record.subject as ChangeSubject, subjectId: record.subjectId, action: record.action as 'put' | 'remove',
+      }));
+    },
+    bounds: () => bounds(database),
+    prune: async (olderThanS) => {
+      while (await pruneSome(database, olderThanS) === pruneLinesMax) { /* until nothing old is left */ }
+    },
+    distributions: (batchSize) => batches(database, batchSize),
+    distributionsById: async (ids) => {
+      const records = await database.read((prisma) => prisma.distribution.findMany({ where: { id: { in: [...ids] } } }));
+      return records.map(rowOf);
+    },
+    invalidationsById: async (ids) => {
+      const records = await database.read((prisma) => prisma.invalidation.findMany({ where: { id: { in: [...ids] } }, orderBy: { changeSeq: 'asc' } }));
+      return records.map(invalidationOf);
+    },
+    invalidationsAfter: async (seq, itemsMax) => {
+      const records = await database.read((prisma) => prisma.invalidation.findMany({
+        where: { changeSeq: { gt: seq } }, orderBy: { changeSeq: 'asc' }, take: itemsMax,
+      }));
+      return records.map(invalidationOf);
+    },
+    settle: (seq) => settle(database, seq),
+    listen: async (wake) => {
+      options.localWakes.add(wake);
+      const listener = listenForChanges(options.databaseUrl, wake, options.log);
+      return {
+        async close() {
+          options.localWakes.delete(wake);
+          await listener.close();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,45 @@
+// The nodes of the fleet, as the worker last heard of them; "now" is the database's clock, the one all processes share.
+import type { NodeRow, NodeStore } from './store';
+import type { Database } from './transaction';
+
+interface NodeRecord {
+  id: string; role: string; pop: string; addresses: string[]; version: string; connected: boolean;
+  acked_seq: bigint; last_seen: Date; live: boolean; refusals: unknown;
+}
+
+function rowOf(record: NodeRecord): NodeRow {
+  return {
+    id: record.id,
+    role: record.role as NodeRow['role'],
+    pop: record.pop,
+    addresses: record.addresses,
+    version: record.version,
+    connected: record.connected,
+    ackedSeq: Number(record.acked_seq),
+    lastSeen: record.last_seen,
+    live: record.live,
+    refusals: record.refusals as NodeRow['refusals'],
+  };
+}
+
+export function nodesIn(database: Database): NodeStore {
+  return {
+    put: async (row) => {
+      await database.read((prisma) => prisma.$executeRaw`
+        INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals")
+        VALUES (${row.id}, ${row.role}, ${row.pop}, ${[...row.addresses]}::text[], ${row.version}, ${row.connected}, ${row.ackedSeq}::bigint,
+                clock_timestamp(), ${JSON.stringify(row.refusals)}::jsonb)
+        ON CONFLICT ("id") DO UPDATE SET "role" = excluded."role", "pop" = excluded."pop", "addresses" = excluded."addresses",
+          "version" = excluded."version", "connected" = excluded."connected", "acked_seq" = excluded."acked_seq",
+          "last_seen" = excluded."last_seen", "refusals" = excluded."refusals"`);
+    },
+    list: async (nodeLostMs) => {
+      const records = await database.read((prisma) => prisma.$queryRaw<NodeRecord[]>`
+        SELECT *, "last_seen" > clock_timestamp() - make_interval(secs => ${nodeLostMs / 1000}::float8) AS "live" FROM "node" ORDER BY "id"`);
+      return records.map(rowOf);
+    },
+    remove: async (id) => {
+      await database.read((prisma) => prisma.node.deleteMany({ where: { id } }));
+    },
+  };
+}
