@@ -18,7 +18,8 @@ export type Shape = TextShape | ListShape | StructureShape
 
 /** Where a member of an operation's input or output travels. */
 export type Binding =
-  | { readonly at: 'body' | 'payload' }
+  | { readonly at: 'body' }
+  | { readonly at: 'payload' }
   | { readonly at: 'path' | 'query' | 'header'; readonly name: string };
 
 export interface Member {

@@ -1,0 +1,292 @@
+// Verifies AWS Signature Version 4, in the Authorization header and presigned forms, as a service other than S3 does.
+//
+// Pure: the request, the time and the secret are handed in. Two steps, because the secret is looked up in between:
+// `readSignature` says who claims to have signed and refuses what no secret can make right; `isSignedWith` checks.
+// Sources: AWS General Reference, "Create a signed AWS API request"; CloudFront API Reference, "Common Errors".
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { Fault } from '../../base/fault';
+
+export interface SignedRequest {
+  readonly method: string;
+  /** As on the wire: percent-encoded, without query, starts with `/`. */
+  readonly path: string;
+  /** As on the wire, without the question mark; empty when there is none. */
+  readonly query: string;
+  /** Name and value pairs as they came, a flat list; names in any case. */
+  readonly rawHeaders: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** A well-formed claim to have signed, in time, covering what must be covered. Not yet verified. */
+export interface Signature {
+  readonly accessKeyId: string;
+  readonly dateStamp: string;
+  readonly region: string;
+  readonly service: string;
+  readonly stringToSign: string;
+  /** 32 bytes. */
+  readonly digest: Buffer;
+}
+
+const algorithm = 'AWS4-HMAC-SHA256';
+/** AWS: a presigned request is valid for a week at most. */
+export const presignedExpiresSMax = 604_800;
+/** Names in SignedHeaders. */
+const signedHeadersMax = 64;
+/** Parameters of one query string. */
+const queryParametersMax = 100;
+
+const messages = {
+  missing: 'Missing Authentication Token',
+  mismatch: 'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+  invalidToken: 'The security token included in the request is invalid.',
+} as const;
+
+export function missingToken(): Fault { return new Fault('MissingAuthenticationToken', 'caller', messages.missing); }
+export function invalidToken(): Fault { return new Fault('InvalidClientTokenId', 'caller', messages.invalidToken); }
+export function signatureMismatch(detail: string = messages.mismatch): Fault { return new Fault('SignatureDoesNotMatch', 'caller', detail); }
+function incomplete(detail: string): Fault { return new Fault('IncompleteSignature', 'caller', detail); }
+
+function sha256Hex(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+function hmac(key: string | Buffer, data: string): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
+
+/** RFC 3986 section 2.3: everything but unreserved characters is encoded. */
+function encodeStrictly(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** Services other than S3 normalise the path and encode each segment of the encoded path once more. */
+function canonicalPath(path: string): string {
+  const kept: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '' || segment === '.') continue;
+    if (segment === '..') kept.pop();
+    else kept.push(encodeStrictly(segment));
+  }
+  return `/${kept.join('/')}${kept.length > 0 && path.endsWith('/') ? '/' : ''}`;
+}
+
+/** Decoded name and value pairs in the order they came. */
+function parseQuery(query: string): [string, string][] {
+  if (query === '') return [];
+  const pieces = query.split('&', queryParametersMax + 1).filter((piece) => piece !== '');
+  if (pieces.length > queryParametersMax) throw new Fault('MalformedQueryString', 'caller', `The query string has more than ${queryParametersMax} parameters.`);
+  try {
+    return pieces.map((piece) => {
+      const equals = piece.indexOf('=');
+      const [name, value] = equals < 0 ? [piece, ''] : [piece.slice(0, equals), piece.slice(equals + 1)];
+      return [decodeURIComponent(name), decodeURIComponent(value)];
+    });
+  } catch {
+    throw new Fault('MalformedQueryString', 'caller', 'The query string contains a syntax error.');
+  }
+}
+
+function canonicalQuery(parameters: readonly (readonly [string, string])[]): string {
+  return parameters
+    .filter(([name]) => name !== 'X-Amz-Signature')
+    .map(([name, value]): [string, string] => [encodeStrictly(name), encodeStrictly(value)])
+    .sort(([nameA, valueA], [nameB, valueB]) => (nameA === nameB ? (valueA < valueB ? -1 : 1) : nameA < nameB ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&');
+}
+
+function collectHeaders(rawHeaders: readonly string[]): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase();
+    const value = (rawHeaders[i + 1] ?? '').trim().replace(/[ \t]+/g, ' ');
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return headers;
+}
+
+/** The parts of a claim, from wherever it stands. */
+interface Claim {
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+  readonly longDate: string;
+  /** Null: the claim is in the Authorization header and expires with the clock skew. */
+  readonly expiresS: number | null;
+}
+
+function claimOfHeader(authorization: string, headers: ReadonlyMap<string, string>): Claim {
+  if (!authorization.startsWith(`${algorithm} `)) {
+    throw incomplete(`Authorization header must use the algorithm ${algorithm}, or be a bearer token.`);
+  }
+  const fields = new Map<string, string>();
+  for (const piece of authorization.slice(algorithm.length + 1).split(',', 8)) {
+    const equals = piece.indexOf('=');
+    const name = piece.slice(0, Math.max(equals, 0)).trim();
+    if (equals < 0 || fields.has(name)) throw incomplete('Authorization header must be a list of distinct key=value pairs.');
+    fields.set(name, piece.slice(equals + 1).trim());
+  }
+  const need = (name: string): string => {
+    const value = fields.get(name);
+    if (value === undefined || value === '') throw incomplete(`Authorization header requires '${name}' parameter.`);
+    return value;
+  };
+  const longDate = headers.get('x-amz-date') ?? headers.get('date');
+  if (longDate === undefined) throw incomplete('Authorization header requires existence of either a \'X-Amz-Date\' or a \'Date\' header.');
+  return { credential: need('Credential'), signedHeaders: need('SignedHeaders'), signature: need('Signature'), longDate, expiresS: null };
+}
+
+function claimOfQuery(parameters: readonly (readonly [string, string])[]): Claim {
+  const need = (name: string): string => {
+    const values = parameters.filter(([one]) => one === name);
+    const value = values[0]?.[1] ?? '';
+    if (values.length !== 1 || value === '') throw incomplete(`AWS query-string parameters must include '${name}' exactly once.`);
+    return value;
+  };
+  if (need('X-Amz-Algorithm') !== algorithm) throw incomplete(`X-Amz-Algorithm must be ${algorithm}.`);
+  const expires = need('X-Amz-Expires');
+  const expiresS = /^[0-9]{1,6}$/.test(expires) ? Number(expires) : Number.NaN;
+  if (!(expiresS >= 1 && expiresS <= presignedExpiresSMax)) {
+    throw incomplete(`X-Amz-Expires must be a number of seconds from 1 to ${presignedExpiresSMax}.`);
+  }
+  return {
+    credential: need('X-Amz-Credential'), signedHeaders: need('X-Amz-SignedHeaders'), signature: need('X-Amz-Signature'),
+    longDate: need('X-Amz-Date'), expiresS,
+  };
+}
+
+/** Time of `20200531T123600Z`, or of an HTTP date where the Date header was signed instead. */
+function timeOf(date: string): number {
+  const basic = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date);
+  const timeMs = basic === null
+    ? (/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(date) ? Date.parse(date) : Number.NaN)
+    : Date.parse(`${basic[1]}-${basic[2]}-${basic[3]}T${basic[4]}:${basic[5]}:${basic[6]}Z`);
+  if (Number.isNaN(timeMs)) throw incomplete('Date must be in ISO-8601 \'basic format\', such as 20200531T123600Z.');
+  return timeMs;
+}
+
+function basicFormat(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
+}
+
+function checkTime(signedAtMs: number, expiresS: number | null, nowMs: number, skewMs: number): void {
+  const endMs = signedAtMs + (expiresS === null ? skewMs : expiresS * 1000);
+  // CloudFront API Reference, Common Errors: RequestExpired, 400, both for too late and for too early.
+  if (nowMs > endMs) throw new Fault('RequestExpired', 'caller', `Signature expired: ${basicFormat(endMs)} is now earlier than ${basicFormat(nowMs)}.`);
+  if (nowMs < signedAtMs - skewMs) {
+    throw new Fault('RequestExpired', 'caller', `Signature not yet current: ${basicFormat(signedAtMs)} is still later than ${basicFormat(nowMs)}.`);
+  }
+}
+
+interface Scope { readonly accessKeyId: string; readonly dateStamp: string; readonly region: string }
+
+function scopeOf(credential: string, service: string, longDate: string): Scope {
+  const parts = /^([\w-]{1,128})\/(\d{8})\/([A-Za-z0-9-]{1,64})\/([A-Za-z0-9-]{1,64})\/([a-z0-9_]{1,32})$/.exec(credential);
+  if (parts === null) throw incomplete('Credential must have exactly five slash-delimited elements, e.g. keyid/date/region/service/term.');
+  const [, accessKeyId = '', dateStamp = '', region = '', claimedService, terminator] = parts;
+  // Any region: SDKs that are given an endpoint sign with the region they are configured for.
+  if (claimedService !== service) throw signatureMismatch(`Credential should be scoped to correct service: '${service}'.`);
+  if (terminator !== 'aws4_request') throw signatureMismatch('Credential should be scoped with a valid terminator: \'aws4_request\'.');
+  if (basicFormat(timeOf(longDate)).slice(0, 8) !== dateStamp) throw signatureMismatch('Date in Credential scope does not match the date of the request.');
+  return { accessKeyId, dateStamp, region };
+}
+
+/** The signed names, after checking that they cover the host and everything that AWS gives a meaning to. */
+function signedNames(list: string, headers: ReadonlyMap<string, string>): string[] {
+  const names = list.split(';', signedHeadersMax + 1);
+  const ascending = names.every((name, index) => index === 0 || (names[index - 1] as string) < name);
+  if (names.length > signedHeadersMax || !ascending || names.some((name) => name !== name.toLowerCase())) {
+    throw signatureMismatch('SignedHeaders must be a sorted list of distinct lower-case names.');
+  }
+  const signed = new Set(names);
+  for (const name of ['host', ...[...headers.keys()].filter((one) => one.startsWith('x-amz-'))]) {
+    if (!signed.has(name)) throw signatureMismatch(`'${name.slice(0, 64)}' must be a 'SignedHeader' in the AWS Authorization.`);
+  }
+  if (names.some((name) => !headers.has(name))) throw signatureMismatch();
+  return names;
+}
+
+function bodyHash(headers: ReadonlyMap<string, string>, body: Uint8Array): string {
+  const hash = sha256Hex(body);
+  const announced = headers.get('x-amz-content-sha256');
+  // UNSIGNED-PAYLOAD is S3's alone: here every body is covered by its signature.
+  if (announced !== undefined && announced !== hash) throw signatureMismatch('The provided \'x-amz-content-sha256\' header does not match what was computed.');
+  return hash;
+}
+
+/**
+ * Reads who claims to have signed the request.
+ * @param skewMs how far the request's time may be from `nowMs`
+ * @throws Fault from the caller: `MissingAuthenticationToken`, `IncompleteSignature`, `RequestExpired`,
+ *   `SignatureDoesNotMatch`, `InvalidClientTokenId` (a session token: none are issued), `MalformedQueryString`
+ */
+export function readSignature(request: SignedRequest, service: string, nowMs: number, skewMs: number): Signature {
+  const headers = collectHeaders(request.rawHeaders);
+  const parameters = parseQuery(request.query);
+  const authorization = headers.get('authorization');
+  const presigned = parameters.some(([name]) => name === 'X-Amz-Signature' || name === 'X-Amz-Credential' || name === 'X-Amz-Algorithm');
+  if (authorization === undefined && !presigned) throw missingToken();
+  if (authorization !== undefined && presigned) throw incomplete('Sign either by the Authorization header or by query-string parameters, not both.');
+  const claim = authorization === undefined ? claimOfQuery(parameters) : claimOfHeader(authorization, headers);
+  const { accessKeyId, dateStamp, region } = scopeOf(claim.credential, service, claim.longDate);
+  const signedAtMs = timeOf(claim.longDate);
+  checkTime(signedAtMs, claim.expiresS, nowMs, skewMs);
+  if (headers.has('x-amz-security-token') || parameters.some(([name]) => name === 'X-Amz-Security-Token')) throw invalidToken();
+  if (!/^[0-9a-f]{64}$/.test(claim.signature)) throw signatureMismatch();
+  const names = signedNames(claim.signedHeaders, headers);
+  const canonicalRequest = [
+    request.method, canonicalPath(request.path), canonicalQuery(parameters),
+    ...names.map((name) => `${name}:${headers.get(name)}`), '',
+    claim.signedHeaders, bodyHash(headers, request.body),
+  ].join('\n');
+  const stringToSign = [algorithm, basicFormat(signedAtMs), `${dateStamp}/${region}/${service}/aws4_request`, sha256Hex(canonicalRequest)].join('\n');
+  return { accessKeyId, dateStamp, region, service, stringToSign, digest: Buffer.from(claim.signature, 'hex') };
+}
+
+/** Signing keys that were of use, so that a client's next request costs one HMAC instead of five. Bounded; oldest goes first. */
+export class SigningKeys {
+  private readonly kept = new Map<string, { readonly secret: string; readonly key: Buffer }>();
+  constructor(private readonly keysMax = 1024) {}
+
+  /** @param secret the key's current one: what was derived from an older one is not used */
+  find(signature: Signature, secret: string): Buffer | undefined {
+    const found = this.kept.get(this.nameOf(signature));
+    return found?.secret === secret ? found.key : undefined;
+  }
+
+  /** Only for signatures that turned out right, so that nobody else can crowd keys out. */
+  keep(signature: Signature, secret: string, key: Buffer): void {
+    if (this.kept.size >= this.keysMax) {
+      for (const oldest of this.kept.keys()) { this.kept.delete(oldest); break; }
+    }
+    this.kept.set(this.nameOf(signature), { secret, key });
+  }
+
+  get size(): number { return this.kept.size; }
+
+  private nameOf(signature: Signature): string {
+    return `${signature.accessKeyId}/${signature.dateStamp}/${signature.region}/${signature.service}`;
+  }
+}
+
+function signingKey(signature: Signature, secret: string): Buffer {
+  return hmac(hmac(hmac(hmac(`AWS4${secret}`, signature.dateStamp), signature.region), signature.service), 'aws4_request');
+}
+
+// Stands in for the secret of a key that does not exist, so that asking for one costs what a wrong signature costs.
+const noSecret = '0'.repeat(40);
+
+/**
+ * Whether the signature was made with `secret`, in time independent of where it differs.
+ * @param secret null when the access key does not exist: the work is done all the same, and the answer is no
+ */
+export function isSignedWith(signature: Signature, secret: string | null, keys: SigningKeys): boolean {
+  const known = secret === null ? undefined : keys.find(signature, secret);
+  const key = known ?? signingKey(signature, secret ?? noSecret);
+  const equal = timingSafeEqual(hmac(key, signature.stringToSign), signature.digest);
+  const valid = equal && secret !== null;
+  if (valid && known === undefined) keys.keep(signature, secret, key);
+  return valid;
+}
