@@ -1,0 +1,127 @@
+// Who calls: a request signed with Signature Version 4, or one that bears a token of ours.
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../base/clock';
+import type { Config } from '../base/config';
+import { Fault } from '../base/fault';
+import { SigningKeys, invalidToken, isSignedWith, readSignature, signatureMismatch, type SignedRequest } from '../protocol/aws/sigv4';
+import type { Store } from '../store/store';
+import { FailedAttempts } from './attempts';
+import type { Principal } from './operation';
+import { issueToken, readToken, tokenExpiresSDefault, type IssuedToken } from './token';
+
+export interface Caller {
+  readonly request: SignedRequest;
+  /** Address that the connection comes from. */
+  readonly address: string;
+}
+
+/** Body of `POST /edgefront/v1/tokens`; its shape is checked. */
+export interface TokenRequest {
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly expiresInSeconds?: number;
+}
+
+export interface Authenticator {
+  /**
+   * @throws Fault from the caller: `MissingAuthenticationToken`, `IncompleteSignature`, `RequestExpired`,
+   *   `InvalidClientTokenId`, `SignatureDoesNotMatch`, `ExpiredToken`, `ThrottlingException`
+   */
+  authenticate(caller: Caller): Promise<Principal>;
+  /** A token for the key that the body names or, when it names none, for the one that signed. Throws like authenticate. */
+  createToken(caller: Caller, wanted: TokenRequest): Promise<IssuedToken>;
+}
+
+function bearerOf(rawHeaders: readonly string[]): string | null {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() !== 'authorization') continue;
+    // RFC 6750 section 2.1; the scheme's name is case-insensitive (RFC 9110 section 11.1).
+    return /^bearer +([A-Za-z0-9._~+/=-]+)$/i.exec((rawHeaders[i + 1] ?? '').trim())?.[1] ?? null;
+  }
+  return null;
+}
+
+/** Compares texts of any length in time that tells nothing about where they differ. */
+function equalSecrets(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+class StoreAuthenticator implements Authenticator {
+  private readonly signingKeys = new SigningKeys();
+  private readonly failures = new FailedAttempts();
+  private tokenKey: Promise<string> | null = null;
+
+  constructor(private readonly config: Config, private readonly store: Store, private readonly clock: Clock) {}
+
+  async authenticate(caller: Caller): Promise<Principal> {
+    const bearer = bearerOf(caller.request.rawHeaders);
+    return bearer === null ? this.bySignature(caller) : this.byToken(caller, bearer);
+  }
+
+  async createToken(caller: Caller, wanted: TokenRequest): Promise<IssuedToken> {
+    const accessKeyId = await this.ownerOf(caller, wanted);
+    return issueToken(accessKeyId, await this.key(), this.clock.nowMs(), wanted.expiresInSeconds ?? tokenExpiresSDefault);
+  }
+
+  private async ownerOf(caller: Caller, wanted: TokenRequest): Promise<string> {
+    const { accessKeyId, secretAccessKey } = wanted;
+    if (accessKeyId === undefined && secretAccessKey === undefined) return (await this.bySignature(caller)).accessKeyId;
+    if (accessKeyId === undefined || secretAccessKey === undefined) {
+      throw new Fault('InvalidArgument', 'caller', 'Give both accessKeyId and secretAccessKey, or neither and sign the request.');
+    }
+    const secret = await this.store.accessKeys.secretOf(accessKeyId);
+    this.attempt(caller, accessKeyId, secret, () => {
+      const equal = equalSecrets(secretAccessKey, secret ?? '');
+      if (secret === null || !equal) throw invalidToken();
+    });
+    return accessKeyId;
+  }
+
+  private async bySignature(caller: Caller): Promise<Principal> {
+    const signature = readSignature(caller.request, 'cloudfront', this.clock.nowMs(), this.config.authorizationSkewS * 1000);
+    const { accessKeyId } = signature;
+    const secret = await this.store.accessKeys.secretOf(accessKeyId);
+    this.attempt(caller, accessKeyId, secret, () => {
+      const signed = isSignedWith(signature, secret, this.signingKeys);
+      if (secret === null) throw invalidToken();
+      if (!signed) throw signatureMismatch();
+    });
+    return { accessKeyId };
+  }
+
+  private async byToken(caller: Caller, token: string): Promise<Principal> {
+    const key = await this.key();
+    const accessKeyId = this.attempt(caller, null, null, () => readToken(token, key, this.clock.nowMs()));
+    // A token lives no longer than its key.
+    if (await this.store.accessKeys.secretOf(accessKeyId) === null) throw invalidToken();
+    return { accessKeyId };
+  }
+
+  /** Makes an attempt unless too many failed of late, and counts it if it fails. */
+  private attempt<T>(caller: Caller, accessKeyId: string | null, secret: string | null, verify: () => T): T {
+    const pair = `${caller.address} ${secret === null ? '' : accessKeyId}`;
+    const nowMs = this.clock.monotonicMs();
+    if (!this.failures.allows(pair, nowMs)) {
+      throw new Fault('ThrottlingException', 'caller', 'Too many requests with wrong credentials. Try again later.');
+    }
+    try {
+      return verify();
+    } catch (thrown) {
+      this.failures.count(pair, nowMs);
+      throw thrown;
+    }
+  }
+
+  private key(): Promise<string> {
+    this.tokenKey ??= this.store.secret('api-token-key', () => randomBytes(32).toString('base64url')).catch((thrown: unknown) => {
+      this.tokenKey = null;
+      throw thrown;
+    });
+    return this.tokenKey;
+  }
+}
+
+export function createAuthenticator(config: Config, store: Store, clock: Clock): Authenticator {
+  return new StoreAuthenticator(config, store, clock);
+}
