@@ -2,6 +2,10 @@
 //
 // Every write is one transaction that also appends to the change log, so that no change is lost or seen out of order.
 
+import type { DistributionFacts } from '../model/facts';
+
+export type { DistributionFacts } from '../model/facts';
+
 /** The two kinds of distribution share a table: their ids, callers' references and aliases live in one space. */
 export type DistributionKind = 'web' | 'streaming';
 
@@ -19,15 +23,6 @@ export interface DistributionRow {
   readonly lastModifiedTime: Date;
   /** DistributionConfig or StreamingDistributionConfig, defaults filled in, in the SDK's shape. */
   readonly config: Readonly<Record<string, unknown>>;
-}
-
-/** Columns that constraints and look-ups need, derived from the configuration by model/. */
-export interface DistributionFacts {
-  readonly enabled: boolean;
-  /** Lower case. */
-  readonly aliases: readonly string[];
-  readonly origins: readonly { readonly originId: string; readonly domainName: string; readonly originPath: string }[];
-  readonly geo: { readonly type: 'none' | 'whitelist' | 'blacklist'; readonly locations: readonly string[] };
 }
 
 export interface NewDistribution {

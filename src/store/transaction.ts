@@ -1,6 +1,6 @@
 // Transactions, the order of the change log, and what a database error means to a caller.
 import { Fault } from '../base/fault';
-import { Prisma, type PrismaClient } from './generated/client';
+import type { Prisma, PrismaClient } from './generated/client';
 import type { ChangeSubject } from './store';
 
 /** What runs inside a transaction. */
