@@ -8,3 +8,8 @@ export class Refusal extends Fault {
     super(code, 'caller', message);
   }
 }
+
+/** Turns the request down. */
+export function refuse(code: string, message: string): never {
+  throw new Refusal(code, message);
+}

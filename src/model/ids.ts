@@ -1,0 +1,54 @@
+// Identifiers in the forms CloudFront's have, made from random bytes that the caller hands in.
+import { assert } from '../base/assert';
+
+/** A source of unpredictable bytes (`crypto.randomBytes`); tests hand in their own. */
+export type RandomBytes = (count: number) => Uint8Array;
+
+const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+const lowerAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const idTailChars = 13;
+/** Draws of which not one in sixteen bytes is usable mean a broken source, not bad luck. */
+const drawsMax = 64;
+
+function pick(random: RandomBytes, alphabet: string, length: number): string {
+  // Bytes past the last whole multiple of the alphabet would favour its beginning, so they are dropped.
+  const usable = 256 - (256 % alphabet.length);
+  let picked = '';
+  for (let draw = 0; picked.length < length; draw += 1) {
+    assert(draw < drawsMax, 'the random source repeats itself');
+    for (const byte of random(16)) {
+      if (byte < usable && picked.length < length) picked += alphabet.charAt(byte % alphabet.length);
+    }
+  }
+  return picked;
+}
+
+/** `E` and 13 of `[A-Z0-9]`: distributions of both kinds, origin access identities. */
+export function resourceId(random: RandomBytes): string {
+  return `E${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** A version of a resource; looks like an id, sent without quotes. */
+export function versionTag(random: RandomBytes): string {
+  return `E${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** `I` and 13 of `[A-Z0-9]`. */
+export function invalidationId(random: RandomBytes): string {
+  return `I${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** Name of a distribution under the service's domain: `d…` for web, `s…` for streaming, 13 lower-case characters after it. */
+export function domainNameOf(kind: 'web' | 'streaming', domain: string, random: RandomBytes): string {
+  return `${kind === 'web' ? 'd' : 's'}${pick(random, lowerAlphabet, idTailChars)}.${domain}`;
+}
+
+/** ARN of a distribution. */
+export function arnOf(kind: 'web' | 'streaming', accountId: string, id: string): string {
+  return `arn:aws:cloudfront::${accountId}:${kind === 'web' ? 'distribution' : 'streaming-distribution'}/${id}`;
+}
+
+/** 96 hexadecimal digits, the form of an S3 canonical user id. */
+export function canonicalUserId(random: RandomBytes): string {
+  return Buffer.from(random(48)).toString('hex');
+}

@@ -1,0 +1,73 @@
+// Every quota and size limit of the API in one table, each with the page it comes from.
+//
+// "guide" is the Amazon CloudFront Developer Guide, "model" the documentation in the SDK's service model. What neither
+// says is ours, chosen so that a stored configuration stays small, and marked "ours".
+
+export const limits = {
+  /**
+   * Distributions of one kind. Departure, ours: CloudFront starts at 500 an account (guide: cloudfront-limits) and raises it
+   * on request; a fleet that you run yourself has nobody to ask.
+   */
+  distributionsMax: 100_000,
+  /** Streaming distributions. Departure as above; CloudFront: 100 (guide: cloudfront-limits, RTMP). */
+  streamingDistributionsMax: 100_000,
+  /** guide: cloudfront-limits, distributions. */
+  aliasesMax: 100,
+  originsMax: 100,
+  originGroupsMax: 10,
+  cacheBehaviorsMax: 75,
+  originAccessIdentitiesMax: 100,
+  /** guide: cloudfront-limits, headers. */
+  customHeadersMax: 30,
+  customHeaderNameCharsMax: 256,
+  customHeaderValueCharsMax: 1783,
+  customHeaderCharsTotalMax: 10_240,
+  forwardedHeadersMax: 10,
+  /** guide: cloudfront-limits, cookies (legacy cache settings); all names together: 512 less their number. */
+  cookieNamesMax: 10,
+  cookieNameBytesTotalMax: 512,
+  /** guide: cloudfront-limits, query strings (legacy cache settings). */
+  queryKeysMax: 10,
+  queryKeyCharsMax: 128,
+  queryKeyCharsTotalMax: 512,
+  /** guide: private-content-trusted-signers. */
+  trustedSignersMax: 5,
+  /** guide: cloudfront-limits, key groups (of one cache behavior). */
+  keyGroupsMax: 4,
+  /** guide: cloudfront-limits, functions (associations of one distribution). */
+  functionAssociationsMax: 100,
+  lambdaAssociationsMax: 100,
+  /** guide: cloudfront-limits, invalidations in progress for one distribution. */
+  invalidationPathsMax: 3000,
+  invalidationWildcardsMax: 15,
+  /** guide: Invalidation, invalidation paths. */
+  invalidationPathCharsMax: 4000,
+  /** guide: cloudfront-limits, general. */
+  tagsMax: 50,
+  /** model: Tag. */
+  tagKeyCharsMax: 128,
+  tagValueCharsMax: 256,
+  /** guide: distribution-web-values-specify. */
+  pathPatternCharsMax: 255,
+  defaultRootObjectCharsMax: 255,
+  originPathCharsMax: 255,
+  /** model: Origin; CustomOriginConfig. */
+  connectionAttemptsMax: 3,
+  connectionTimeoutSMax: 10,
+  originReadTimeoutSMax: 120,
+  originKeepaliveTimeoutSMax: 120,
+  /** guide: Expiration; one hundred years. */
+  ttlSMax: 3_153_600_000,
+  /** model: DistributionConfig, CloudFrontOriginAccessIdentityConfig. */
+  commentCharsMax: 128,
+  /** ours. */
+  callerReferenceCharsMax: 128,
+  originIdCharsMax: 128,
+  responsePagePathCharsMax: 4000,
+  logPrefixCharsMax: 256,
+  /** RFC 1035 section 2.3.4, in text form without the root's dot. */
+  hostNameCharsMax: 253,
+} as const;
+
+/** The table with values of its own, as tests and larger installations use it. */
+export type Limits = { readonly [K in keyof typeof limits]: number };

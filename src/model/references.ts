@@ -1,0 +1,81 @@
+// What a distribution's configuration refers to by id, so that the API can look it all up before the rules are applied.
+import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig } from '@aws-sdk/client-cloudfront';
+import { itemsOf } from './quantity';
+
+/** Kinds of resources a configuration can name; also their `kind` in the store. */
+export type ReferenceKind =
+  | 'cache-policy' | 'origin-request-policy' | 'response-headers-policy' | 'continuous-deployment-policy'
+  | 'origin-access-identity' | 'origin-access-control' | 'vpc-origin' | 'key-group' | 'function' | 'connection-function'
+  | 'realtime-log-config' | 'field-level-encryption-config' | 'anycast-ip-list' | 'trust-store';
+
+export interface Reference {
+  readonly kind: ReferenceKind;
+  readonly id: string;
+}
+
+/** Whether a resource exists, managed ones included. */
+export type Exists = (kind: ReferenceKind, id: string) => boolean;
+
+const identityPrefix = 'origin-access-identity/cloudfront/';
+
+/** Id in `origin-access-identity/cloudfront/ID`, '' for none, null when the value has another form. */
+export function identityOf(value: string | null | undefined): string | null {
+  if (value === undefined || value === null || value === '') return '';
+  const id = value.startsWith(identityPrefix) ? value.slice(identityPrefix.length) : '';
+  return /^[A-Z0-9]{1,32}$/.test(id) ? id : null;
+}
+
+export interface ArnParts {
+  readonly account: string;
+  readonly name: string;
+}
+
+function arnParts(arn: string, type: string): ArnParts | null {
+  const match = /^arn:aws[a-z-]*:cloudfront::(\d{12}):([a-z-]+)\/([A-Za-z0-9_-]{1,64})$/.exec(arn);
+  return match?.[2] === type ? { account: match[1] as string, name: match[3] as string } : null;
+}
+
+/** Account and name in the ARN of a CloudFront function; null when it is none. */
+export function functionArnParts(arn: string): ArnParts | null {
+  return arnParts(arn, 'function');
+}
+
+/** Account and name in the ARN of a real-time log configuration; null when it is none. */
+export function realtimeLogArnParts(arn: string): ArnParts | null {
+  return arnParts(arn, 'realtime-log-config');
+}
+
+function behaviorReferences(behavior: DefaultCacheBehavior | CacheBehavior): [ReferenceKind, string | null | undefined][] {
+  return [
+    ['cache-policy', behavior.CachePolicyId],
+    ['origin-request-policy', behavior.OriginRequestPolicyId],
+    ['response-headers-policy', behavior.ResponseHeadersPolicyId],
+    ['field-level-encryption-config', behavior.FieldLevelEncryptionId],
+    ['realtime-log-config', realtimeLogArnParts(behavior.RealtimeLogConfigArn ?? '')?.name],
+    ...itemsOf(behavior.TrustedKeyGroups).map((id): [ReferenceKind, string] => ['key-group', id]),
+    ...itemsOf(behavior.FunctionAssociations)
+      .map((item): [ReferenceKind, string | undefined] => ['function', functionArnParts(item.FunctionARN ?? '')?.name]),
+  ];
+}
+
+/** Every resource that a configuration as sent by a caller names, each once. */
+export function referencesOf(config: DistributionConfig): readonly Reference[] {
+  const behaviors = [...(config.DefaultCacheBehavior ? [config.DefaultCacheBehavior] : []), ...itemsOf(config.CacheBehaviors)];
+  const named: [ReferenceKind, string | null | undefined][] = [
+    ['continuous-deployment-policy', config.ContinuousDeploymentPolicyId],
+    ['anycast-ip-list', config.AnycastIpListId],
+    ['trust-store', config.ViewerMtlsConfig?.TrustStoreConfig?.TrustStoreId],
+    ['connection-function', config.ConnectionFunctionAssociation?.Id],
+    ...itemsOf(config.Origins).flatMap((origin): [ReferenceKind, string | null | undefined][] => [
+      ['origin-access-identity', identityOf(origin.S3OriginConfig?.OriginAccessIdentity)],
+      ['origin-access-control', origin.OriginAccessControlId],
+      ['vpc-origin', origin.VpcOriginConfig?.VpcOriginId],
+    ]),
+    ...behaviors.flatMap(behaviorReferences),
+  ];
+  const references = new Map<string, Reference>();
+  for (const [kind, id] of named) {
+    if (id !== undefined && id !== null && id !== '') references.set(`${kind}/${id}`, { kind, id });
+  }
+  return [...references.values()];
+}
