@@ -32,8 +32,6 @@ interface Reader {
   /** Index into pieces, and offset in that piece. */
   piece: number;
   offset: number;
-  /** First byte this reader does not want. */
-  remaining: number;
   blocked: boolean;
 }
 
@@ -60,9 +58,12 @@ export class StreamedBody {
   get mode(): BodyMode { return this.currentMode; }
   /** Bytes received so far. */
   get bytes(): number { return this.received; }
-  /** Bytes it holds of what `reserve` granted. */
-  get reservedBytes(): number { return this.reserved; }
-  get readerCount(): number { return this.readers.size; }
+  /** Bytes that `reserve` granted and nobody took back yet; from now on they are the caller's to release. */
+  takeReserved(): number {
+    const bytes = this.reserved;
+    this.reserved = 0;
+    return bytes;
+  }
 
   /** The segments of a kept and finished body, the last one no larger than its content. */
   segments(): readonly Buffer[] {
@@ -87,11 +88,9 @@ export class StreamedBody {
 
   /** The source ended and everything arrived. */
   finish(): void {
-    const kept = this.currentMode === 'keeping';
     this.sealTail();
     this.setMode('whole');
     for (const reader of [...this.readers]) this.pump(reader);
-    if (!kept) this.afterReading();
   }
 
   /** The source broke off: viewers must be able to tell. */
@@ -106,6 +105,14 @@ export class StreamedBody {
     this.pieces = [];
   }
 
+  /** Nobody wants it, and it is not kept: the source is let go. */
+  abandon(): void {
+    if (this.currentMode !== 'passing' || this.readers.size > 0) return;
+    this.setMode('failed');
+    this.pieces = [];
+    this.source.abort();
+  }
+
   /**
    * Adds a viewer from the first byte on. Only while nothing was dropped.
    * @returns a function that takes the viewer off again
@@ -113,7 +120,7 @@ export class StreamedBody {
   attach(sink: BodySink): () => void {
     assert(this.currentMode !== 'failed', 'nobody joins a failed body');
     assert(this.currentMode !== 'passing' || this.received === 0 || this.pieces.length > 0, 'nobody joins after pieces were dropped');
-    const reader: Reader = { sink, piece: 0, offset: 0, remaining: Infinity, blocked: false };
+    const reader: Reader = { sink, piece: 0, offset: 0, blocked: false };
     sink.onDrain = () => {
       reader.blocked = false;
       this.pump(reader);
@@ -202,9 +209,7 @@ export class StreamedBody {
   private afterReading(): void {
     if (this.currentMode !== 'passing') return;
     if (this.readers.size === 0) {
-      this.setMode('failed');
-      this.pieces = [];
-      this.source.abort();
+      this.abandon();
       return;
     }
     let least = Infinity;

@@ -1,0 +1,27 @@
+// What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
+import type { Config } from '../base/config';
+
+/** `secretAccessKey` null: it was given by the environment and is not repeated. */
+export function welcome(config: Config, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
+  const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
+  const api = `http://${host}:${config.apiPort}`;
+  const edges = Array.from({ length: config.edges }, (_, i) => `http://${host}:${config.httpPort + 10 * i}`);
+  const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
+  return `
+Edgefront is up.
+
+  API      ${api}
+  edges    ${edges.join('  ')}
+  data     ${config.dataDir}
+  key id   ${administrator.accessKeyId}
+  secret   ${administrator.secretAccessKey ?? '(as given by EDGEFRONT_SECRET_ACCESS_KEY)'}
+
+Try it (AWS CLI; example.com is the origin):
+
+  export AWS_ACCESS_KEY_ID=${administrator.accessKeyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_DEFAULT_REGION=us-east-1
+  aws --endpoint-url ${api} cloudfront create-distribution --origin-domain-name example.com
+  curl -i -H 'Host: <the DomainName it answered>' ${edges[0]}/
+
+Ctrl-C ends it; a second start finds everything as it was.
+`;
+}

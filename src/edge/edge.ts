@@ -1,0 +1,98 @@
+// The edge process: takes sites and purges from the worker, serves viewers over HTTP, caches, and asks origins.
+import path from 'node:path';
+import type { Clock } from '../base/clock';
+import { nodeNameOf, workerUrlOf, type Config } from '../base/config';
+import { Fault } from '../base/fault';
+import type { Log } from '../base/log';
+import { closeAll, type Service } from '../base/service';
+import type { Purge, Site } from '../snapshot/site';
+import { startSubscriber, type NodeApply, type RefusedSite } from '../snapshot/subscriber';
+import { Cache } from './cache/cache';
+import { Flow } from './flow';
+import { startHttpServer } from './http/server';
+import { Identity } from './identity';
+import type { OriginFetch } from './origin-fetch';
+import { Origins } from './origins';
+import { denialPage } from './pages';
+import { SiteTable } from './sites';
+
+export interface EdgeParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How long answers under way may take once the process is asked to end. */
+const drainMs = 5_000;
+
+/**
+ * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
+ * @throws Fault `bad-setting` without a node secret, or what the listener and the data directory throw
+ */
+export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number }> {
+  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
+  const node = nodeNameOf(config);
+  const identity = new Identity(node, config.pop);
+  const cache = new Cache<OriginFetch>(config.cacheBytes);
+  const sites = new SiteTable();
+  const origins = new Origins(clock);
+  const flow = new Flow({ sites, cache, origins, identity, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4) });
+  const started: Service[] = [{ close: async () => cache.close() }, origins];
+  try {
+    const server = await startHttpServer({
+      bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,
+      malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
+    });
+    started.push({ close: () => server.close(drainMs) });
+    started.push(await startSubscriber({
+      workerUrl: workerUrlOf(config), node, role: 'edge', pop: config.pop, addresses: [`${config.bind}:${server.port}`],
+      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
+    }));
+    return { port: server.port, close: () => closeAll(started) };
+  } catch (thrown) {
+    await closeAll(started);
+    throw thrown;
+  }
+}
+
+/** What the worker says, put in force. A site that cannot be served keeps its previous version and is reported. */
+export class EdgeState implements NodeApply {
+  constructor(private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>) {}
+
+  restore(sites: readonly Site[]): void {
+    for (const site of sites) this.put(site);
+  }
+
+  replaceAll(sites: readonly Site[], dropCache: boolean): readonly RefusedSite[] {
+    if (dropCache) this.cache.dropAll();
+    const named = new Set(sites.map((site) => site.id));
+    for (const id of [...this.sites.ids()]) if (!named.has(id)) this.drop(id);
+    return sites.flatMap((site) => this.put(site));
+  }
+
+  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly RefusedSite[] {
+    for (const id of removals) this.drop(id);
+    const refused = this.putInAnyOrder(upserts);
+    for (const purge of purges) this.cache.purge(purge);
+    return refused;
+  }
+
+  /** An alias may move between two sites of one change: whoever gives it up goes first. */
+  private putInAnyOrder(upserts: readonly Site[]): readonly RefusedSite[] {
+    const again: Site[] = [];
+    for (const site of upserts) if (this.put(site).length > 0) again.push(site);
+    return again.flatMap((site) => this.put(site));
+  }
+
+  private put(site: Site): readonly RefusedSite[] {
+    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
+    if ('refused' in result) return [{ site: site.id, seq: site.seq, reason: result.refused }];
+    this.cache.retain(site.id, result.spaces);
+    return [];
+  }
+
+  private drop(id: string): void {
+    this.sites.remove(id);
+    this.cache.retain(id, new Set());
+  }
+}

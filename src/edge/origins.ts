@@ -1,0 +1,196 @@
+// Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
+import { Pool, type Dispatcher } from 'undici';
+import type { Readable } from 'node:stream';
+import { codeOf, Fault } from '../base/fault';
+import type { Clock } from '../base/clock';
+import type { Service } from '../base/service';
+import type { Fields } from '../protocol/http/fields';
+import type { SiteOrigin } from '../snapshot/site';
+import type { BodySource } from './cache/body';
+import type { OriginRequest } from './origin-request';
+
+/** Connections to one origin at once; requests beyond wait in the pool's queue. */
+const connectionsMax = 512;
+/** Requests waiting for one origin; beyond, the origin counts as unreachable. */
+const queuedMax = 10_000;
+const responseHeadBytesMax = 65_536;
+/** A pool nobody used for so long is closed. */
+const poolIdleMs = 300_000;
+const poolSweepMs = 60_000;
+
+export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved';
+
+/** Hears one answer: `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
+export interface OriginListener {
+  onHead(status: number, fields: Fields, source: BodySource): void;
+  onData(piece: Buffer): void;
+  onEnd(): void;
+  onError(fault: Fault): void;
+}
+
+interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
+
+export class Origins implements Service {
+  private readonly pools = new Map<string, PoolEntry>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly clock: Clock) {
+    this.timer = setInterval(() => this.closeIdle(), poolSweepMs);
+    this.timer.unref();
+  }
+
+  /**
+   * Sends a request; a safe one without a body is tried again, up to the origin's connection attempts, while nothing
+   * of an answer has arrived. Others are tried once: the origin may have acted on them.
+   */
+  send(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener): void {
+    const again = body === null && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS');
+    this.attempt(origin, request, body, listener, again ? origin.connectionAttempts : 1);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    const pools = [...this.pools.values()];
+    this.pools.clear();
+    await Promise.all(pools.map((entry) => entry.pool.destroy()));
+  }
+
+  private attempt(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener, left: number): void {
+    const entry = this.poolFor(origin, request.secure);
+    if (entry.queued >= queuedMax) {
+      listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
+      return;
+    }
+    entry.queued += 1;
+    entry.usedAtMs = this.clock.monotonicMs();
+    const failed = (fault: Fault): void => {
+      if (left > 1) this.attempt(origin, request, body, listener, left - 1);
+      else listener.onError(fault);
+    };
+    const handler = new ResponseHandler(listener, failed, origin.completionTimeoutS, () => { entry.queued -= 1; });
+    entry.pool.dispatch(
+      { path: request.target, method: request.method as Dispatcher.HttpMethod, headers: request.fields, body: body ?? null, idempotent: false },
+      handler,
+    );
+  }
+
+  private poolFor(origin: SiteOrigin, secure: boolean): PoolEntry {
+    const port = secure ? origin.httpsPort : origin.httpPort;
+    const name = JSON.stringify([origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
+    let entry = this.pools.get(name);
+    if (entry === undefined) {
+      const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin)), usedAtMs: 0, queued: 0 };
+      this.pools.set(name, entry);
+    }
+    return entry;
+  }
+
+  private closeIdle(): void {
+    const before = this.clock.monotonicMs() - poolIdleMs;
+    for (const [name, entry] of this.pools) {
+      if (entry.queued > 0 || entry.usedAtMs > before) continue;
+      this.pools.delete(name);
+      entry.pool.close().catch(() => entry.pool.destroy());
+    }
+  }
+}
+
+function poolOptions(origin: SiteOrigin): Pool.Options {
+  const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
+  return {
+    connections: connectionsMax,
+    pipelining: 1,
+    headersTimeout: origin.readTimeoutS * 1000,
+    bodyTimeout: origin.readTimeoutS * 1000,
+    keepAliveTimeout: origin.keepAliveS * 1000,
+    keepAliveMaxTimeout: origin.keepAliveS * 1000,
+    maxHeaderSize: responseHeadBytesMax,
+    allowH2: false,
+    connect: {
+      timeout: origin.connectionTimeoutS * 1000,
+      autoSelectFamily: true,
+      ...(versions.length > 0
+        ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
+        : {}),
+    },
+  };
+}
+
+/** CloudFront says `TLSv1` where Node says the same, but nothing newer than it lists may be cut off: 1.3 comes with 1.2. */
+const tlsName = (version: string): 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' =>
+  version === 'TLSv1' || version === 'TLSv1.1' ? version : version === 'TLSv1.2' ? 'TLSv1.2' : 'TLSv1.3';
+
+class ResponseHandler implements Dispatcher.DispatchHandler {
+  private headSeen = false;
+  private ended = false;
+  private deadline: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly listener: OriginListener,
+    private readonly failedBeforeHead: (fault: Fault) => void,
+    private readonly completionTimeoutS: number | null,
+    private readonly leave: () => void,
+  ) {}
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.completionTimeoutS !== null && this.deadline === null) {
+      this.deadline = setTimeout(() => {
+        controller.abort(new Fault('origin-timeout', 'origin', 'the answer took longer than the completion time-out'));
+      }, this.completionTimeoutS * 1000);
+      this.deadline.unref();
+    }
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) return;
+    this.headSeen = true;
+    this.listener.onHead(status, fieldsOf(controller.rawHeaders as Buffer[]), {
+      pause: () => controller.pause(),
+      resume: () => controller.resume(),
+      abort: () => controller.abort(new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer')),
+    });
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (!this.ended) this.listener.onData(piece);
+  }
+
+  onResponseEnd(): void {
+    if (!this.finish()) return;
+    this.listener.onEnd();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (!this.finish()) return;
+    const fault = originFault(error);
+    if (this.headSeen) this.listener.onError(fault); else this.failedBeforeHead(fault);
+  }
+
+  private finish(): boolean {
+    if (this.ended) return false;
+    this.ended = true;
+    if (this.deadline !== null) clearTimeout(this.deadline);
+    this.leave();
+    return true;
+  }
+}
+
+/** undici's raw list as Fields: names in lower case, values as latin1 text without surrounding white space. */
+function fieldsOf(raw: readonly Buffer[]): Fields {
+  const fields: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    fields.push((raw[i] as Buffer).toString('latin1').toLowerCase(), (raw[i + 1] as Buffer).toString('latin1').trim());
+  }
+  return fields;
+}
+
+const timeoutCodes = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+const unreachableCodes = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL']);
+
+function originFault(error: Error): Fault {
+  if (error instanceof Fault) return error;
+  const code = codeOf(error) ?? codeOf(error.cause) ?? '';
+  const kind: OriginFaultKind = timeoutCodes.has(code) ? 'origin-timeout' : unreachableCodes.has(code) ? 'origin-unreachable' : 'origin-misbehaved';
+  return new Fault(kind, 'origin', code === '' ? error.message : code, { retry: true, cause: error });
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+// Entry of every process: the argument names it; it is built, run, and closed on a signal.
+import { systemClock } from './base/clock';
+import { readConfig, type Config } from './base/config';
+import { Fault } from './base/fault';
+import { createLog, type Log } from './base/log';
+import type { Service } from './base/service';
+
+const roles = ['all', 'api', 'worker', 'edge'] as const;
+type Role = (typeof roles)[number];
+
+/** sysexits.h EX_CONFIG: the same start would fail again until a person changes something. */
+const exitMisconfigured = 78;
+/** How long closing may take before the process gives up on politeness. */
+const closeMsMax = 15_000;
+
+// Each process loads only its own code: an edge has no Prisma in memory, and starts the faster for it.
+async function start(role: Role, config: Config, log: Log): Promise<Service> {
+  const clock = systemClock;
+  switch (role) {
+    case 'all': return (await import('./all/all')).startAll({ config, log, clock });
+    case 'edge': return (await import('./edge/edge')).startEdge({ config, log, clock });
+    case 'worker': {
+      const store = await (await import('./store/postgres')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
+      return withStore(store, async () => (await import('./worker/worker')).startWorker({ config, store, log, clock }));
+    }
+    case 'api': {
+      const store = await (await import('./store/postgres')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
+      return withStore(store, async () => {
+        const { startApi } = await import('./api/api');
+        const { ensureAdministrator } = await import('./api/administrator');
+        const { createOperations } = await import('./api/operations');
+        await ensureAdministrator(config, store);
+        return startApi({ config, store, log, clock, operations: createOperations({ config, store, clock }) });
+      });
+    }
+  }
+}
+
+/** A service that closes its store after itself; the store is closed as well when the service cannot start. */
+async function withStore(store: { close(): Promise<void> }, make: () => Promise<Service>): Promise<Service> {
+  try {
+    const service = await make();
+    return {
+      close: async () => {
+        try { await service.close(); } finally { await store.close(); }
+      },
+    };
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+function databaseUrlOf(config: Config): string {
+  if (config.databaseUrl === null) {
+    throw new Fault('bad-setting', 'machine', 'DATABASE_URL is needed, e.g. postgres://user:password@host:5432/edgefront; only `all` brings a database of its own');
+  }
+  return config.databaseUrl;
+}
+
+/** Resolves at the first signal to end, or when the process that started this one is gone. */
+function ended(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+    process.once('disconnect', () => resolve());
+  });
+}
+
+async function run(): Promise<void> {
+  const role = roles.find((known) => known === process.argv[2]);
+  if (role === undefined || process.argv.length > 3) {
+    process.stderr.write(`usage: node dist/main.js ${roles.join(' | ')}\n`);
+    process.exitCode = exitMisconfigured;
+    return;
+  }
+  const stop = ended();
+  try {
+    const config = readConfig(process.env);
+    const log = createLog(role, config.logLevel);
+    const service = await start(role, config, log);
+    process.send?.('ready');
+    log.info('ready');
+    await stop;
+    // Timers and sockets of libraries may outlive a close; what has not ended by then is ended.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), closeMsMax).unref();
+    await service.close();
+    if (process.connected) process.disconnect();
+    log.info('closed');
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    process.stderr.write(`edgefront ${role}: ${thrown.message}\n`);
+    process.exitCode = exitMisconfigured;
+    if (process.connected) process.disconnect();
+  }
+}
+
+void run();
