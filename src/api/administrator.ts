@@ -57,7 +57,7 @@ async function readCredentials(file: string): Promise<Credentials | null> {
   if (typeof parsed !== 'object' || parsed === null) {
     throw new Fault('bad-credentials', 'machine', `${file} does not hold credentials: repair it, or remove it to have new ones made`);
   }
-  return check(parsed as Partial<Credentials>, file);
+  return check(parsed, file);
 }
 
 /** Writes the file whole or not at all, and never over one that another process has written meanwhile. */

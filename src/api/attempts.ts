@@ -34,7 +34,8 @@ export class FailedAttempts {
     this.buckets.delete(pair);
     this.buckets.set(pair, { tokens: Math.max(0, tokens - 1), atMs: nowMs });
     if (this.buckets.size <= this.limits.pairsMax) return;
-    for (const oldest of this.buckets.keys()) { this.buckets.delete(oldest); break; }
+    const oldest = this.buckets.keys().next();
+    if (oldest.done !== true) this.buckets.delete(oldest.value);
   }
 
   get size(): number { return this.buckets.size; }

@@ -75,8 +75,8 @@ function faultOf(error: ErrorObject): Fault {
   }
 }
 
-function fillIn(template: string, values: Readonly<Record<string, unknown>>): string {
-  return template.replace(/\{(\w+)\}/g, (_label, name: string) => encodeURIComponent(String(values[name] ?? '')));
+function fillIn(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (_label, name: string) => encodeURIComponent(values[name] ?? ''));
 }
 
 /** Validators are compiled when an operation is first called (the largest takes 100 ms), so that the start stays short. */
@@ -89,9 +89,8 @@ export async function createRoutes(): Promise<Routes> {
   await backend.init();
   // Flattening the document anew for every request, as the library does, costs a millisecond.
   const flat = backend.router.getOperations();
-  backend.router.getOperations = (() => flat) as typeof backend.router.getOperations;
-  const matching = (method: string, path: string): ReturnType<typeof backend.router.matchOperation> =>
-    backend.router.matchOperation({ method, path, headers: {} });
+  Object.assign(backend.router, { getOperations: () => flat });
+  const matching = (method: string, path: string) => backend.router.matchOperation({ method, path, headers: {} });
 
   return {
     match(method, path, query) {
@@ -113,13 +112,13 @@ export async function createRoutes(): Promise<Routes> {
       assert(operation !== undefined, `operation ${operationId} is in the document`);
       const literals = operations().get(operationId)?.queryLiterals ?? {};
       const result = backend.validator.validateRequest({
-        method: operation.method, path: fillIn(operation.path, document.path),
+        method: operation.method, path: fillIn(operation.path, document.path as Readonly<Record<string, string>>),
         query: { ...document.query, ...literals } as Record<string, string>,
-        headers: { ...document.header, 'content-type': 'application/json' } as Record<string, string>,
+        headers: { ...document.header, 'content-type': 'application/json' },
         body: document.body,
       }, operation);
       const error = result.errors?.[0];
-      if (error !== undefined) throw faultOf(error as ErrorObject);
+      if (error !== undefined) throw faultOf(error);
     },
   };
 }

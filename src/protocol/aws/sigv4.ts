@@ -259,7 +259,8 @@ export class SigningKeys {
   /** Only for signatures that turned out right, so that nobody else can crowd keys out. */
   keep(signature: Signature, secret: string, key: Buffer): void {
     if (this.kept.size >= this.keysMax) {
-      for (const oldest of this.kept.keys()) { this.kept.delete(oldest); break; }
+      const oldest = this.kept.keys().next();
+      if (oldest.done !== true) this.kept.delete(oldest.value);
     }
     this.kept.set(this.nameOf(signature), { secret, key });
   }

@@ -1,0 +1,25 @@
+// Looks up what a configuration refers to, so that the model's rules can be applied without waiting.
+import type { ConfigContext } from '../model/config-context';
+import { isManaged } from '../model/managed-policies';
+import type { Reference } from '../model/references';
+import type { OperationParts } from './parts';
+import { isId } from './verbs';
+
+/** Look-ups under way at once for one request. */
+const lookupsMax = 8;
+
+/** The context of one request: which of the references exist is decided now. */
+export async function configContext(references: readonly Reference[], parts: OperationParts): Promise<ConfigContext> {
+  const found = new Set<string>();
+  // Ids of another form exist nowhere, and are not worth a look into the database.
+  const toFind = references.filter(({ kind, id }) => isId(id) && !isManaged(kind, id));
+  for (let start = 0; start < toFind.length; start += lookupsMax) {
+    await Promise.all(toFind.slice(start, start + lookupsMax).map(async ({ kind, id }) => {
+      if (await parts.store.resources.get(kind, id) !== null) found.add(`${kind}/${id}`);
+    }));
+  }
+  return {
+    accountId: parts.accountId, domain: parts.domain, limits: parts.limits,
+    exists: (kind, id) => isManaged(kind, id) || found.has(`${kind}/${id}`),
+  };
+}

@@ -1,0 +1,30 @@
+// What operations are made of: the store, the clock and the installation's own facts, handed in once.
+import type { Clock } from '../base/clock';
+import type { RandomBytes } from '../model/ids';
+import type { Limits } from '../model/limits';
+import type { Store } from '../store/store';
+import type { Hold } from './hold';
+
+/** What the api process hands in. */
+export interface OperationSettings {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Unpredictable bytes, for ids. */
+  readonly random: RandomBytes;
+  /** Domain distributions are named under, lower case. */
+  readonly domain: string;
+  /** 12 digits. */
+  readonly accountId: string;
+  /** Scheme and authority of the API as clients reach it, where a call does not say. */
+  readonly apiUrl: string;
+  /** How long a Get of something in progress waits for it to settle. */
+  readonly settleHoldMs: number;
+  /** Quotas that differ from the table. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** What each noun works with. */
+export interface OperationParts extends Omit<OperationSettings, 'limits'> {
+  readonly limits: Limits;
+  readonly hold: Hold;
+}
