@@ -1,0 +1,349 @@
+// Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { sign, verify } from 'jsonwebtoken';
+import { WebSocket, WebSocketServer } from 'ws';
+import { assert } from '../base/assert';
+import type { Clock } from '../base/clock';
+import { Fault, codeOf, messageOf } from '../base/fault';
+import type { Log } from '../base/log';
+import type { Service } from '../base/service';
+import type { Snapshot } from './snapshot';
+import {
+  closeCodes, fromNodeBytesMax, leaving, nodeAudience, readFromNode, tokenLifeS, workerAudience,
+  type Ack, type Hello, type NodeRole, type Refused,
+} from './wire';
+
+/** A node as the publisher knows it. */
+export interface NodeState {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly pop: string;
+  readonly addresses: readonly string[];
+  readonly version: string;
+  readonly connected: boolean;
+  readonly ackedSeq: number;
+  readonly refusals: readonly Refused[];
+}
+
+/** What happens to nodes; called synchronously, must not throw. */
+export interface NodeWatch {
+  /** It came, acknowledged, or was lost. */
+  changed(node: NodeState): void;
+  /** It said that it leaves. */
+  left(id: string): void;
+}
+
+/** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
+export interface Publisher extends Service {
+  readonly port: number;
+  /** The snapshot has moved on: every node is told, each at its own pace. */
+  publish(): void;
+  /** Nodes connected now. */
+  nodes(): readonly NodeState[];
+}
+
+export interface WebSocketPublisherOptions {
+  readonly snapshot: Snapshot;
+  readonly bind: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Signs the nodes' tokens and the worker's proofs. */
+  readonly nodeSecret: string;
+  /** A node that says nothing for longer is cut off. */
+  readonly nodeLostMs: number;
+  readonly watch: NodeWatch;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const nodesMax = 2_000;
+const helloTimeoutMs = 5_000;
+const heartbeatMs = 1_000;
+/** Sent and not acknowledged; beyond, the node gets nothing more until it answers, then the newest state at once. */
+const unackedTransfersMax = 64;
+const unackedBytesMax = 8 * 1024 * 1024;
+/** Handed to the socket and not yet taken by the kernel. */
+const bufferedBytesMax = 1024 * 1024;
+/** Clocks of two machines may differ by so much. */
+const clockToleranceS = 60;
+
+interface Transfer { readonly seq: number; readonly bytes: number }
+
+/**
+ * One connected node. Modes, changed only by `enter`:
+ * - *greeting*: the socket is open, its hello has not come. Left by the hello, or by a time limit.
+ * - *current*: it has been sent all there is. Left when the snapshot moves on.
+ * - *sending*: frames of one transfer go out as fast as the socket takes them. Left when the last is out.
+ * - *waiting*: too much is unacknowledged. Left by an acknowledgement; then it is sent what changed in between, merged.
+ * - *closed*: the socket is gone. Never left.
+ */
+class NodeLink {
+  private mode: 'greeting' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
+  private hello: Hello | null = null;
+  private sentSeq = 0;
+  private ackedSeq = 0;
+  private refusals: readonly Refused[] = [];
+  private unacked: Transfer[] = [];
+  private unackedBytes = 0;
+  private heardAtMs: number;
+  private readonly helloTimer: NodeJS.Timeout;
+
+  constructor(private readonly socket: WebSocket, private readonly subject: string, private readonly fleet: Fleet) {
+    this.heardAtMs = fleet.options.clock.monotonicMs();
+    this.helloTimer = setTimeout(() => this.cut(closeCodes.policy, 'no hello'), helloTimeoutMs);
+    socket.on('message', (data, isBinary) => this.receive(data, isBinary));
+    socket.on('pong', () => { this.heardAtMs = fleet.options.clock.monotonicMs(); });
+    socket.on('error', (thrown) => fleet.options.log.info('node-socket', { node: subject, reason: messageOf(thrown) }));
+    socket.on('close', (code, reason) => this.closed(code === leaving.code && reason.toString('latin1') === leaving.reason));
+  }
+
+  get id(): string { return this.subject; }
+
+  state(): NodeState | null {
+    if (this.hello === null) return null;
+    const { role, pop, addresses, version } = this.hello;
+    return { id: this.subject, role, pop, addresses, version, connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals };
+  }
+
+  /** Says hello to a silent node, or cuts it off. */
+  beat(nowMs: number): void {
+    if (nowMs - this.heardAtMs > this.fleet.options.nodeLostMs) { this.socket.terminate(); return; }
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.ping();
+  }
+
+  cut(code: number, reason: string): void {
+    this.socket.close(code, reason);
+    // A peer that does not answer the close is not waited for.
+    setTimeout(() => this.socket.terminate(), 1_000).unref();
+  }
+
+  private enter(mode: NodeLink['mode']): void {
+    assert(this.mode !== 'closed', 'a closed link stays closed');
+    assert(mode === 'closed' || mode === 'greeting' || this.hello !== null, 'nothing is sent before the hello');
+    assert(mode !== 'sending' || this.mode !== 'sending', 'one transfer at a time');
+    this.mode = mode;
+  }
+
+  private receive(data: WebSocket.RawData, isBinary: boolean): void {
+    if (this.mode === 'closed') return;
+    this.heardAtMs = this.fleet.options.clock.monotonicMs();
+    try {
+      if (isBinary) throw new Fault('malformed-message', 'peer', 'binary frame');
+      const message = readFromNode((data as Buffer).toString('utf8'));
+      switch (message.type) {
+        case 'hello': this.greet(message); break;
+        case 'ack': this.acknowledge(message); break;
+        case 'health': if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello'); break;
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.fleet.options.log.warn('node-message-refused', { node: this.subject, reason: thrown.message });
+      this.cut(thrown.kind === 'malformed-message' ? closeCodes.malformed : closeCodes.policy, thrown.message.slice(0, 100));
+    }
+  }
+
+  private greet(hello: Hello): void {
+    if (this.hello !== null) throw new Fault('out-of-order', 'peer', 'a second hello');
+    if (hello.node !== this.subject) throw new Fault('not-its-name', 'peer', 'the hello names another node than the token');
+    clearTimeout(this.helloTimer);
+    this.hello = hello;
+    this.refusals = hello.refusals;
+    this.fleet.admit(this);
+    this.socket.send(JSON.stringify({ type: 'welcome', proof: this.fleet.proofFor(hello.nonce) }));
+    const { snapshot } = this.fleet.options;
+    const known = snapshot.reaches(hello.epoch, hello.ackedSeq);
+    this.sentSeq = this.ackedSeq = known ? hello.ackedSeq : 0;
+    this.fleet.options.watch.changed(this.stateNow());
+    this.fleet.options.log.info('node-connected', { node: this.subject, role: hello.role, ackedSeq: hello.ackedSeq, full: !known });
+    if (!known) this.send(snapshot.fullFrames());
+    else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
+    else this.enter('current');
+    this.pump();
+  }
+
+  private stateNow(): NodeState {
+    const state = this.state();
+    assert(state !== null, 'a node that said hello has a state');
+    return state;
+  }
+
+  private acknowledge(ack: Ack): void {
+    if (this.hello === null) throw new Fault('out-of-order', 'peer', 'ack before hello');
+    if (ack.seq < this.ackedSeq || ack.seq > this.sentSeq) throw new Fault('out-of-order', 'peer', `ack ${ack.seq} outside ${this.ackedSeq}..${this.sentSeq}`);
+    while (this.unacked[0] !== undefined && this.unacked[0].seq <= ack.seq) {
+      this.unackedBytes -= this.unacked[0].bytes;
+      this.unacked.shift();
+    }
+    this.ackedSeq = ack.seq;
+    this.refusals = ack.refusals;
+    this.fleet.options.watch.changed(this.stateNow());
+    if (this.mode === 'waiting') this.enter('current');
+    this.pump();
+  }
+
+  /** Sends what is new, unless something is still on its way or too much is unacknowledged. */
+  pump(): void {
+    if (this.mode !== 'current') return;
+    const { snapshot } = this.fleet.options;
+    if (this.sentSeq === snapshot.seq) return;
+    if (this.unacked.length >= unackedTransfersMax || this.unackedBytes >= unackedBytesMax) { this.enter('waiting'); return; }
+    // It may have waited for so long that the changes it lacks are forgotten.
+    if (snapshot.reaches(snapshot.epoch, this.sentSeq)) this.send(snapshot.deltaFrames(this.sentSeq, []));
+    else this.send(snapshot.fullFrames());
+  }
+
+  private send(frames: Iterable<Buffer>): void {
+    this.enter('sending');
+    const seq = this.fleet.options.snapshot.seq;
+    this.sendNext(frames[Symbol.iterator](), { seq, bytes: 0 });
+  }
+
+  private sendNext(frames: Iterator<Buffer>, transfer: Transfer): void {
+    let bytes = transfer.bytes;
+    for (;;) {
+      if (this.mode === 'closed') return;
+      const next = frames.next();
+      if (next.done === true) break;
+      bytes += next.value.length;
+      if (this.socket.bufferedAmount < bufferedBytesMax) { this.socket.send(next.value, { binary: false }); continue; }
+      this.socket.send(next.value, { binary: false }, () => this.sendNext(frames, { seq: transfer.seq, bytes }));
+      return;
+    }
+    this.sentSeq = transfer.seq;
+    this.unacked.push({ seq: transfer.seq, bytes });
+    this.unackedBytes += bytes;
+    this.enter('current');
+    this.pump();
+  }
+
+  private closed(left: boolean): void {
+    clearTimeout(this.helloTimer);
+    this.enter('closed');
+    this.fleet.dismiss(this);
+    const state = this.state();
+    if (state === null || !this.fleet.isGone(this.subject)) return;
+    this.fleet.options.log.info('node-disconnected', { node: this.subject, left });
+    if (left) this.fleet.options.watch.left(this.subject); else this.fleet.options.watch.changed(state);
+  }
+}
+
+/** All links, by node: the newest connection of a node counts, an older one is closed. */
+class Fleet {
+  private readonly sockets = new Set<NodeLink>();
+  private readonly byNode = new Map<string, NodeLink>();
+
+  constructor(readonly options: WebSocketPublisherOptions) {}
+
+  get count(): number { return this.sockets.size; }
+
+  open(socket: WebSocket, subject: string): void { this.sockets.add(new NodeLink(socket, subject, this)); }
+
+  admit(link: NodeLink): void {
+    const older = this.byNode.get(link.id);
+    this.byNode.set(link.id, link);
+    if (older === undefined) return;
+    this.options.log.warn('node-replaced', { node: link.id, note: 'two nodes with one name?' });
+    older.cut(closeCodes.policy, 'replaced by a newer connection');
+  }
+
+  dismiss(link: NodeLink): void {
+    this.sockets.delete(link);
+    if (this.byNode.get(link.id) === link) this.byNode.delete(link.id);
+  }
+
+  isGone(node: string): boolean { return !this.byNode.has(node); }
+
+  proofFor(nonce: string): string {
+    return sign({ nonce }, this.options.nodeSecret, { algorithm: 'HS256', audience: workerAudience, expiresIn: tokenLifeS });
+  }
+
+  pumpAll(): void { for (const link of this.byNode.values()) link.pump(); }
+
+  beatAll(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    for (const link of this.sockets) link.beat(nowMs);
+  }
+
+  states(): readonly NodeState[] {
+    return [...this.byNode.values()].flatMap((link) => link.state() ?? []);
+  }
+
+  cutAll(): void { for (const link of this.sockets) link.cut(1001, 'worker stops'); }
+}
+
+/** The node a request's token is for. @throws Fault `bad-token` */
+function subjectOf(request: IncomingMessage, nodeSecret: string): string {
+  const token = /^Bearer (\S{1,4096})$/.exec(request.headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new Fault('bad-token', 'peer', 'no bearer token');
+  try {
+    const claims = verify(token, nodeSecret, {
+      algorithms: ['HS256'], audience: nodeAudience, clockTolerance: clockToleranceS, maxAge: tokenLifeS,
+    });
+    if (typeof claims === 'string' || typeof claims.sub !== 'string' || claims.exp === undefined) throw new Error('no subject or no end');
+    return claims.sub;
+  } catch (thrown) {
+    throw new Fault('bad-token', 'peer', messageOf(thrown));
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.on('error', () => undefined);
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  socket.destroySoon?.();
+}
+
+function listen(server: Server, bind: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (thrown) => {
+      reject(codeOf(thrown) === 'EADDRINUSE'
+        ? new Fault('port-in-use', 'machine', `port ${port} on ${bind} is in use: stop what listens there or set EDGEFRONT_WORKER_PORT`, { cause: thrown })
+        : new Fault('cannot-listen', 'machine', `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
+    });
+    server.listen(port, bind, () => {
+      server.removeAllListeners('error');
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/**
+ * Starts to take nodes.
+ * @throws Fault `port-in-use`, `cannot-listen`
+ */
+export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
+  const fleet = new Fleet(options);
+  const server = createServer({ headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
+    response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
+  });
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
+  server.on('upgrade', (request, socket, head) => {
+    if (fleet.count >= nodesMax) { refuse(socket, '503 Service Unavailable'); return; }
+    try {
+      const subject = subjectOf(request, options.nodeSecret);
+      sockets.handleUpgrade(request, socket, head, (accepted) => fleet.open(accepted, subject));
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      options.log.warn('node-refused', { reason: thrown.message, address: request.socket.remoteAddress ?? null });
+      refuse(socket, '401 Unauthorized');
+    }
+  });
+  const port = await listen(server, options.bind, options.port);
+  const heartbeat = setInterval(() => fleet.beatAll(), heartbeatMs);
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    clearInterval(heartbeat);
+    const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
+    server.closeIdleConnections();
+    fleet.cutAll();
+    sockets.close();
+    await closed;
+  };
+  return {
+    port,
+    publish: () => fleet.pumpAll(),
+    nodes: () => fleet.states(),
+    close: () => closing ??= close(),
+  };
+}

@@ -1,0 +1,119 @@
+// Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
+import type {
+  Purge, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
+} from './site';
+
+/** Null when the value is as it should be, else where it is not, as a path. */
+type Check = (value: unknown, at: string) => string | null;
+/** One check for each member, so that a member added to the type is a compile error here. */
+type Checks<T> = { readonly [K in keyof T]-?: Check };
+
+/** More of anything than CloudFront's quotas allow by far; a list beyond it is a mistake or an attack. */
+const itemsMax = 10_000;
+const textCharsMax = 65_536;
+
+const text: Check = (value, at) => typeof value === 'string' && value.length <= textCharsMax ? null : at;
+const filled: Check = (value, at) => typeof value === 'string' && value !== '' && value.length <= textCharsMax ? null : at;
+const flag: Check = (value, at) => typeof value === 'boolean' ? null : at;
+const count: Check = (value, at) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? null : at;
+/** Seconds; CloudFront's TTLs may be fractions in old configurations. */
+const seconds: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
+
+const orNull = (check: Check): Check => (value, at) => value === null ? null : check(value, at);
+const oneOf = (...choices: readonly string[]): Check => (value, at) => typeof value === 'string' && choices.includes(value) ? null : at;
+
+function listOf(check: Check): Check {
+  return (value, at) => {
+    if (!Array.isArray(value) || value.length > itemsMax) return at;
+    for (const [index, item] of value.entries()) {
+      const problem = check(item, `${at}[${index}]`);
+      if (problem !== null) return problem;
+    }
+    return null;
+  };
+}
+
+function shape<T>(checks: Checks<T>): Check {
+  const entries = Object.entries<Check>(checks as Readonly<Record<string, Check>>);
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return at;
+    for (const [name, check] of entries) {
+      const problem = check((value as Record<string, unknown>)[name], `${at}.${name}`);
+      if (problem !== null) return problem;
+    }
+    return null;
+  };
+}
+
+const selection = shape<Selection>({ mode: oneOf('none', 'all', 'only', 'except'), names: listOf(filled) });
+const requestSelection = shape<RequestSelection>({ headers: selection, cookies: selection, query: selection });
+
+const caching = shape<SiteCaching>({
+  key: requestSelection, gzip: flag, brotli: flag, minTtlS: seconds, defaultTtlS: seconds, maxTtlS: seconds,
+});
+
+const behavior = shape<SiteBehavior>({
+  pattern: filled,
+  target: text,
+  viewerProtocol: oneOf('allow-all', 'https-only', 'redirect-to-https'),
+  allowedMethods: listOf(filled),
+  cachedMethods: listOf(filled),
+  cacheable: flag,
+  caching,
+  forward: requestSelection,
+  forwardOtherHeaders: flag,
+  compress: flag,
+  closed: orNull(text),
+});
+
+const header: Check = (value, at) =>
+  Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string' && part.length <= textCharsMax) ? null : at;
+
+const origin = shape<SiteOrigin>({
+  id: text,
+  host: filled,
+  kind: oneOf('s3', 'custom'),
+  protocol: oneOf('http-only', 'https-only', 'match-viewer'),
+  httpPort: count,
+  httpsPort: count,
+  tlsVersions: listOf(filled),
+  path: text,
+  headers: listOf(header),
+  connectionAttempts: count,
+  connectionTimeoutS: seconds,
+  readTimeoutS: seconds,
+  keepAliveS: seconds,
+  completionTimeoutS: orNull(seconds),
+});
+
+const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });
+const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, responseStatus: orNull(count), minTtlS: seconds });
+
+const webSite = shape<WebSite>({
+  kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
+  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage),
+});
+
+const streamingSite = shape<StreamingSite>({
+  kind: oneOf('streaming'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), origin, closed: orNull(text),
+});
+
+const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });
+
+/** Where the value is not a site, or null. Members this version does not know are let through: a newer worker may send them. */
+export function siteProblem(value: unknown): string | null {
+  const kind = (value as { kind?: unknown } | null | undefined)?.kind;
+  if (kind === 'web') return webSite(value, 'site');
+  if (kind === 'streaming') return streamingSite(value, 'site');
+  return 'site.kind';
+}
+
+/** Where the value is not a purge, or null. */
+export function purgeProblem(value: unknown): string | null {
+  return purge(value, 'purge');
+}
+
+/** A checked site. */
+export function isSite(value: unknown): value is Site {
+  return siteProblem(value) === null;
+}

@@ -1,0 +1,260 @@
+// The messages between worker and nodes: JSON texts, one per WebSocket frame, read strictly.
+//
+// Node to worker: hello, ack, health. Worker to node: welcome, full, delta. A full or delta that is too long for one
+// frame comes in parts, all but the last with `more`; a node applies and acknowledges the whole, never a part.
+import { Fault } from '../base/fault';
+import type { Purge, Site } from './site';
+import { purgeProblem, siteProblem } from './site-check';
+
+export type NodeRole = 'edge' | 'router';
+
+/** A site that a node could not take; what it had before stays in force. */
+export interface Refused { readonly site: string; readonly seq: number; readonly reason: string }
+
+export interface Hello {
+  readonly type: 'hello';
+  readonly node: string;
+  readonly role: NodeRole;
+  readonly pop: string;
+  readonly addresses: readonly string[];
+  readonly version: string;
+  /** Of the history that `ackedSeq` counts in; null: it has nothing. */
+  readonly epoch: string | null;
+  /** On its disk and in force. */
+  readonly ackedSeq: number;
+  /** Sites it could not take, to be sent once more: it may be a newer version that can. */
+  readonly refusals: readonly Refused[];
+  /** Random; the worker must sign it. */
+  readonly nonce: string;
+}
+
+export interface Welcome {
+  readonly type: 'welcome';
+  /** A token over the hello's nonce. */
+  readonly proof: string;
+}
+
+export interface Full {
+  readonly type: 'full';
+  readonly seq: number;
+  readonly epoch: string;
+  /** Purges were missed that nobody remembers: what the node has cached must go. */
+  readonly dropCache: boolean;
+  readonly sites: readonly Site[];
+  readonly more: boolean;
+}
+
+export interface Delta {
+  readonly type: 'delta';
+  readonly seq: number;
+  readonly upserts: readonly Site[];
+  readonly removals: readonly string[];
+  readonly purges: readonly Purge[];
+  readonly more: boolean;
+}
+
+export interface Ack {
+  readonly type: 'ack';
+  /** Everything up to it is in force and on disk, but for `refusals`. */
+  readonly seq: number;
+  /** All there are now, not only new ones. */
+  readonly refusals: readonly Refused[];
+}
+
+export interface Health {
+  readonly type: 'health';
+  readonly sites: number;
+}
+
+export type FromNode = Hello | Ack | Health;
+/** `malformed`: sites whose shape is wrong, left out of the message; the node refuses them one by one. */
+export type FromWorker = Welcome | ((Full | Delta) & { readonly malformed: readonly Refused[] });
+
+/** A frame from a node: a hello or an ack with its refusals. */
+export const fromNodeBytesMax = 256 * 1024;
+/** A frame from the worker; one site must fit. */
+export const fromWorkerBytesMax = 16 * 1024 * 1024;
+/** A part is closed once it is longer than this. */
+export const partBytes = 256 * 1024;
+/** Refusals named in one message; a node with more names the first ones. */
+export const refusalsMax = 100;
+export const reasonCharsMax = 500;
+const itemsMax = 1_000_000;
+const nameCharsMax = 255;
+
+export const nodeAudience = 'edgefront-node';
+export const workerAudience = 'edgefront-worker';
+/** A token is for one connection attempt; the rest of its life covers clocks that differ. */
+export const tokenLifeS = 60;
+/** Why a node closed its connection, as WebSocket close code and reason. */
+export const leaving = { code: 1000, reason: 'leaving' } as const;
+
+/** WebSocket close codes (RFC 6455 section 7.4.1): not JSON of ours, or against the rules. */
+export const closeCodes = { malformed: 1002, policy: 1008, failed: 1011 } as const;
+
+function malformed(what: string): Fault {
+  return new Fault('malformed-message', 'peer', `malformed message: ${what}`);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function parse(frame: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(frame);
+  } catch {
+    throw malformed('not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('not an object');
+  return value as Fields;
+}
+
+function textAt(fields: Fields, name: string, charsMax = nameCharsMax): string {
+  const value = fields[name];
+  if (typeof value !== 'string' || value.length > charsMax) throw malformed(name);
+  return value;
+}
+
+function nameAt(fields: Fields, name: string): string {
+  const value = textAt(fields, name);
+  if (!/^[\x21-\x7e]+$/.test(value)) throw malformed(name);
+  return value;
+}
+
+function countAt(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw malformed(name);
+  return value;
+}
+
+function flagAt(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== 'boolean') throw malformed(name);
+  return value;
+}
+
+function listAt(fields: Fields, name: string, countMax: number): readonly unknown[] {
+  const value = fields[name];
+  if (!Array.isArray(value) || value.length > countMax) throw malformed(name);
+  return value;
+}
+
+function textsAt(fields: Fields, name: string, countMax: number): readonly string[] {
+  return listAt(fields, name, countMax).map((value) => {
+    if (typeof value !== 'string' || value.length > nameCharsMax) throw malformed(name);
+    return value;
+  });
+}
+
+function refusalsAt(fields: Fields): readonly Refused[] {
+  return listAt(fields, 'refusals', refusalsMax).map((value) => {
+    if (typeof value !== 'object' || value === null) throw malformed('refusals');
+    const refusal = value as Fields;
+    return { site: nameAt(refusal, 'site'), seq: countAt(refusal, 'seq'), reason: textAt(refusal, 'reason', reasonCharsMax) };
+  });
+}
+
+function helloOf(fields: Fields): Hello {
+  const role = fields['role'];
+  if (role !== 'edge' && role !== 'router') throw malformed('role');
+  return {
+    type: 'hello',
+    node: nameAt(fields, 'node'),
+    role,
+    pop: nameAt(fields, 'pop'),
+    addresses: textsAt(fields, 'addresses', 32),
+    version: textAt(fields, 'version'),
+    epoch: fields['epoch'] === null ? null : nameAt(fields, 'epoch'),
+    ackedSeq: countAt(fields, 'ackedSeq'),
+    refusals: refusalsAt(fields),
+    nonce: nameAt(fields, 'nonce'),
+  };
+}
+
+/**
+ * Reads a frame that a node sent.
+ * @throws Fault `malformed-message`
+ */
+export function readFromNode(frame: string): FromNode {
+  const fields = parse(frame);
+  switch (fields['type']) {
+    case 'hello': return helloOf(fields);
+    case 'ack': return { type: 'ack', seq: countAt(fields, 'seq'), refusals: refusalsAt(fields) };
+    case 'health': return { type: 'health', sites: countAt(fields, 'sites') };
+    default: throw malformed('type');
+  }
+}
+
+/** Sites of the right shape, and a refusal for each of the others that at least says which it is. */
+function sitesAt(fields: Fields, name: string): { readonly sites: readonly Site[]; readonly malformed: readonly Refused[] } {
+  const sites: Site[] = [];
+  const refused: Refused[] = [];
+  for (const value of listAt(fields, name, itemsMax)) {
+    const problem = siteProblem(value);
+    if (problem === null) { sites.push(value as Site); continue; }
+    if (typeof value !== 'object' || value === null) throw malformed(name);
+    refused.push({ site: nameAt(value as Fields, 'id'), seq: countAt(value as Fields, 'seq'), reason: `malformed: ${problem}`.slice(0, reasonCharsMax) });
+  }
+  return { sites, malformed: refused };
+}
+
+function purgesAt(fields: Fields): readonly Purge[] {
+  return listAt(fields, 'purges', itemsMax).map((value) => {
+    const problem = purgeProblem(value);
+    if (problem !== null) throw malformed(problem);
+    return value as Purge;
+  });
+}
+
+/**
+ * Reads a frame that the worker sent.
+ * @throws Fault `malformed-message`
+ */
+export function readFromWorker(frame: string): FromWorker {
+  const fields = parse(frame);
+  switch (fields['type']) {
+    case 'welcome': return { type: 'welcome', proof: textAt(fields, 'proof', 4096) };
+    case 'full': {
+      const { sites, malformed: wrong } = sitesAt(fields, 'sites');
+      return {
+        type: 'full', seq: countAt(fields, 'seq'), epoch: nameAt(fields, 'epoch'), dropCache: flagAt(fields, 'dropCache'),
+        sites, more: flagAt(fields, 'more'), malformed: wrong,
+      };
+    }
+    case 'delta': {
+      const { sites, malformed: wrong } = sitesAt(fields, 'upserts');
+      return {
+        type: 'delta', seq: countAt(fields, 'seq'), upserts: sites, removals: textsAt(fields, 'removals', itemsMax),
+        purges: purgesAt(fields), more: flagAt(fields, 'more'), malformed: wrong,
+      };
+    }
+    default: throw malformed('type');
+  }
+}
+
+/** As the wire carries them: at most `refusalsMax`, reasons cut. */
+export function boundedRefusals(refusals: Iterable<Refused>): readonly Refused[] {
+  const bounded: Refused[] = [];
+  for (const refusal of refusals) {
+    if (bounded.length === refusalsMax) break;
+    bounded.push({ ...refusal, reason: refusal.reason.slice(0, reasonCharsMax) });
+  }
+  return bounded;
+}
+
+/** A full's part, around sites that are already JSON texts. */
+export function fullFrame(head: { readonly seq: number; readonly epoch: string; readonly dropCache: boolean }, sites: readonly string[], more: boolean): string {
+  return `{"type":"full","seq":${head.seq},"epoch":${JSON.stringify(head.epoch)},"dropCache":${head.dropCache},"more":${more},"sites":[${sites.join(',')}]}`;
+}
+
+/** What a delta carries: sites and purges as JSON texts, removals as ids. */
+export interface DeltaTexts {
+  readonly upserts: readonly string[];
+  readonly removals: readonly string[];
+  readonly purges: readonly string[];
+}
+
+/** A delta's part, around texts that were made once for the whole fleet. */
+export function deltaFrame(seq: number, texts: DeltaTexts, more: boolean): string {
+  return `{"type":"delta","seq":${seq},"more":${more},"upserts":[${texts.upserts.join(',')}],"removals":${JSON.stringify(texts.removals)},"purges":[${texts.purges.join(',')}]}`;
+}
