@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sign, verify } from 'jsonwebtoken';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
 import { Fault, codeOf, messageOf } from '../base/fault';
@@ -126,7 +126,7 @@ class NodeLink {
     this.mode = mode;
   }
 
-  private receive(data: WebSocket.RawData, isBinary: boolean): void {
+  private receive(data: RawData, isBinary: boolean): void {
     if (this.mode === 'closed') return;
     this.heardAtMs = this.fleet.options.clock.monotonicMs();
     try {
@@ -196,14 +196,15 @@ class NodeLink {
 
   private send(frames: Iterable<Buffer>): void {
     this.enter('sending');
-    const seq = this.fleet.options.snapshot.seq;
-    this.sendNext(frames[Symbol.iterator](), { seq, bytes: 0 });
+    // Its acknowledgement may be read before the socket reports that the last frame is out.
+    this.sentSeq = this.fleet.options.snapshot.seq;
+    this.sendNext(frames[Symbol.iterator](), { seq: this.sentSeq, bytes: 0 });
   }
 
   private sendNext(frames: Iterator<Buffer>, transfer: Transfer): void {
     let bytes = transfer.bytes;
     for (;;) {
-      if (this.mode === 'closed') return;
+      if (this.mode === 'closed' || this.socket.readyState !== WebSocket.OPEN) return;
       const next = frames.next();
       if (next.done === true) break;
       bytes += next.value.length;
@@ -211,9 +212,10 @@ class NodeLink {
       this.socket.send(next.value, { binary: false }, () => this.sendNext(frames, { seq: transfer.seq, bytes }));
       return;
     }
-    this.sentSeq = transfer.seq;
-    this.unacked.push({ seq: transfer.seq, bytes });
-    this.unackedBytes += bytes;
+    if (transfer.seq > this.ackedSeq || this.ackedSeq === 0) {
+      this.unacked.push({ seq: transfer.seq, bytes });
+      this.unackedBytes += bytes;
+    }
     this.enter('current');
     this.pump();
   }
@@ -290,8 +292,7 @@ function subjectOf(request: IncomingMessage, nodeSecret: string): string {
 
 function refuse(socket: Duplex, status: string): void {
   socket.on('error', () => undefined);
-  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
-  socket.destroySoon?.();
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }
 
 function listen(server: Server, bind: string, port: number): Promise<number> {
