@@ -18,18 +18,18 @@ const closeMsMax = 15_000;
 async function start(role: Role, config: Config, log: Log): Promise<Service> {
   const clock = systemClock;
   switch (role) {
-    case 'all': return (await import('./all/all')).startAll({ config, log, clock });
-    case 'edge': return (await import('./edge/edge')).startEdge({ config, log, clock });
+    case 'all': return (await import('./all/all.js')).startAll({ config, log, clock });
+    case 'edge': return (await import('./edge/edge.js')).startEdge({ config, log, clock });
     case 'worker': {
-      const store = await (await import('./store/postgres')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
-      return withStore(store, async () => (await import('./worker/worker')).startWorker({ config, store, log, clock }));
+      const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
+      return withStore(store, async () => (await import('./worker/worker.js')).startWorker({ config, store, log, clock }));
     }
     case 'api': {
-      const store = await (await import('./store/postgres')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
+      const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
       return withStore(store, async () => {
-        const { startApi } = await import('./api/api');
-        const { ensureAdministrator } = await import('./api/administrator');
-        const { createOperations } = await import('./api/operations');
+        const { startApi } = await import('./api/api.js');
+        const { ensureAdministrator } = await import('./api/administrator.js');
+        const { createOperations } = await import('./api/operations.js');
         await ensureAdministrator(config, store);
         return startApi({ config, store, log, clock, operations: createOperations({ config, store, clock }) });
       });

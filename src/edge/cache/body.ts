@@ -75,12 +75,10 @@ export class StreamedBody {
   push(piece: Buffer): void {
     assert(this.currentMode === 'keeping' || this.currentMode === 'passing', 'a body that ended takes no more');
     this.received += piece.length;
-    if (this.currentMode === 'keeping' && !this.keep(piece)) {
-      this.sealTail();
-      this.setMode('passing');
-      this.pieces.push(piece);
-    } else if (this.currentMode === 'passing') {
-      this.pieces.push(piece);
+    const rest = this.currentMode === 'keeping' ? this.keep(piece) : piece;
+    if (rest.length > 0) {
+      if (this.currentMode === 'keeping') this.stopKeeping();
+      this.pieces.push(rest);
     }
     for (const reader of [...this.readers]) this.pump(reader);
     this.afterReading();
@@ -137,32 +135,30 @@ export class StreamedBody {
     this.afterReading();
   }
 
-  /** Copies a piece into segments; false when it may not be kept any longer (too large, or no room). */
-  private keep(piece: Buffer): boolean {
-    if (this.received > this.bytesMax) return false;
+  /** Copies a piece into segments and returns what could not be kept: it grew too large, or there is no room. */
+  private keep(piece: Buffer): Buffer {
+    if (this.received > this.bytesMax) return piece;
     let copied = 0;
     while (copied < piece.length) {
       const last = this.pieces[this.pieces.length - 1];
-      if (last === undefined || this.filled === last.length) {
-        const size = this.nextSegmentBytes(piece.length - copied);
-        if (!this.reserve(size)) {
-          this.received -= copied;
-          this.sealTail();
-          this.setMode('passing');
-          this.pieces.push(piece.subarray(copied));
-          this.received += copied;
-          return true;
-        }
-        this.reserved += size;
-        this.pieces.push(Buffer.allocUnsafeSlow(size));
-        this.filled = 0;
+      if (last !== undefined && this.filled < last.length) {
+        const taken = piece.copy(last, this.filled, copied);
+        this.filled += taken;
+        copied += taken;
         continue;
       }
-      const taken = piece.copy(last, this.filled, copied);
-      this.filled += taken;
-      copied += taken;
+      const size = this.nextSegmentBytes(piece.length - copied);
+      if (!this.reserve(size)) break;
+      this.reserved += size;
+      this.pieces.push(Buffer.allocUnsafeSlow(size));
+      this.filled = 0;
     }
-    return true;
+    return piece.subarray(copied);
+  }
+
+  private stopKeeping(): void {
+    this.sealTail();
+    this.setMode('passing');
   }
 
   /** Exact where the length is known, else doubling from the piece's own size up to a segment. */

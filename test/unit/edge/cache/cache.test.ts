@@ -1,0 +1,115 @@
+// The cache: its byte limit, what evicts what, and that no purge is ever outlived.
+import { Cache, StoredObject, type InFlight, type Space } from '../../../../src/edge/cache/cache';
+import { HeadBlock } from '../../../../src/edge/http/exchange';
+import { seededRandom } from '../../../fixtures/random';
+
+function put(cache: Cache, space: Space, path: string, bytes: number, bornSeq = cache.seq): boolean {
+  return cache.store(new StoredObject(
+    space, path, path, [], bornSeq, new HeadBlock(200, ['content-type', 'text/plain']), [Buffer.alloc(bytes)], bytes,
+    { arrivedAtMs: 0, initialAgeMs: 0, freshUntilMs: 1000 }, [],
+  ));
+}
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(() => setImmediate(resolve)); });
+
+describe('Cache', () => {
+  test('never holds more than its limit', () => {
+    const cache = new Cache(1_000_000);
+    const space = cache.space('E1', 'o');
+    for (let i = 0; i < 500; i += 1) {
+      put(cache, space, `/${i}`, 10_000);
+      expect(cache.bytes).toBeLessThanOrEqual(1_000_000);
+    }
+    expect(cache.objectCount).toBeGreaterThan(80);
+    expect(cache.evictionCount).toBe(500 - cache.objectCount);
+    expect(put(cache, space, '/large', 1_000_001)).toBe(false);
+  });
+
+  test('keeps what is asked for when a scan goes by', () => {
+    const cache = new Cache(1_000_000);
+    const space = cache.space('E1', 'o');
+    for (let i = 0; i < 40; i += 1) put(cache, space, `/popular/${i}`, 10_000);
+    for (let i = 0; i < 2000; i += 1) {
+      if (i % 10 === 0) for (let p = 0; p < 40; p += 1) cache.lookup(space, `/popular/${p}`);
+      put(cache, space, `/scan/${i}`, 10_000);
+    }
+    const kept = Array.from({ length: 40 }, (_, i) => cache.lookup(space, `/popular/${i}`)).filter((object) => object !== null);
+    expect(kept).toHaveLength(40);
+  });
+
+  test('a purge is in force at once, for what is stored and for what is on its way', () => {
+    const cache = new Cache(1_000_000);
+    const space = cache.space('E1', 'o');
+    put(cache, space, '/a', 10);
+    put(cache, space, '/b', 10);
+    const fetch: InFlight = { bornSeq: cache.seq };
+    cache.takeOff(fetch);
+    cache.purge({ seq: 5, site: 'E1', paths: ['/a*'], tags: [] });
+    expect(cache.lookup(space, '/a')).toBeNull();
+    expect(cache.lookup(space, '/b')).not.toBeNull();
+    expect(put(cache, space, '/ab', 10, fetch.bornSeq)).toBe(false);
+    expect(put(cache, space, '/ab', 10)).toBe(true);
+  });
+
+  test('the sweep frees what is purged, and forgets purges only when no fetch began before them', async () => {
+    const cache = new Cache(10_000_000);
+    const space = cache.space('E1', 'o');
+    for (let i = 0; i < 3000; i += 1) put(cache, space, `/a/${i}`, 10);
+    const fetch: InFlight = { bornSeq: cache.seq };
+    cache.takeOff(fetch);
+    cache.purge({ seq: 5, site: 'E1', paths: ['/a/*'], tags: [] });
+    for (let i = 0; i < 5; i += 1) await settled();
+    expect(cache.objectCount).toBe(0);
+    expect(cache.bytes).toBe(0);
+    expect(space.purges.size).toBe(1);
+    expect(put(cache, space, '/a/late', 10, fetch.bornSeq)).toBe(false);
+    cache.land(fetch);
+    for (let i = 0; i < 5; i += 1) await settled();
+    expect(space.purges.size).toBe(0);
+  });
+
+  test('a dropped space keeps nothing, and nothing on its way gets in', async () => {
+    const cache = new Cache(1_000_000);
+    const old = cache.space('E1', 'old origin');
+    put(cache, old, '/a', 10);
+    const current = cache.space('E1', 'new origin');
+    cache.retain('E1', new Set([current]));
+    expect(put(cache, old, '/b', 10)).toBe(false);
+    await settled();
+    expect(cache.objectCount).toBe(0);
+    put(cache, current, '/a', 10);
+    cache.dropAll();
+    expect(put(cache, current, '/a', 10)).toBe(false);
+  });
+
+  test('no look-up outlives a purge, in random histories', async () => {
+    const random = seededRandom('cache histories');
+    for (let round = 0; round < 50; round += 1) {
+      const cache = new Cache(100_000);
+      const space = cache.space('E1', 'o');
+      const storedAt = new Map<string, number>();
+      const purges: { seq: number; path: string }[] = [];
+      let seq = 0;
+      const path = (): string => `/${random.below(3)}/${random.below(5)}`;
+      for (let step = 0; step < 200; step += 1) {
+        const choice = random.below(10);
+        if (choice < 5) {
+          const at = path();
+          if (put(cache, space, at, random.below(3000))) storedAt.set(at, seq);
+        } else if (choice < 6) {
+          seq += 1;
+          const purged = random.below(2) === 0 ? path() : `/${random.below(3)}/*`;
+          purges.push({ seq, path: purged });
+          cache.purge({ seq, site: 'E1', paths: [purged], tags: [] });
+        } else if (choice < 7) {
+          await settled();
+        } else {
+          const at = path();
+          const object = cache.lookup(space, at);
+          const newest = Math.max(0, ...purges.filter((purge) => (purge.path.endsWith('*') ? at.startsWith(purge.path.slice(0, -1)) : purge.path === at)).map((purge) => purge.seq));
+          if (object !== null) expect(storedAt.get(at)).toBeGreaterThanOrEqual(newest);
+        }
+      }
+      cache.close();
+    }
+  });
+});
