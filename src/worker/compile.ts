@@ -1,0 +1,251 @@
+// A distribution as the customer configured it, turned into the site an edge serves, with nothing left to look up.
+//
+// The only file that speaks both vocabularies: CloudFront's (model/) and the edge's (snapshot/site).
+import type {
+  CacheBehavior, CachePolicyConfig, DefaultCacheBehavior, DistributionConfig, ForwardedValues, Origin, OriginGroup, OriginRequestPolicyConfig,
+  StreamingDistributionConfig,
+} from '@aws-sdk/client-cloudfront';
+import { assert } from '../base/assert';
+import { Fault } from '../base/fault';
+import { managedCachePolicy, managedOriginRequestPolicy } from '../model/managed-policies';
+import type {
+  RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
+} from '../snapshot/site';
+import type { DistributionRow } from '../store/store';
+
+type Behavior = DefaultCacheBehavior | CacheBehavior;
+interface List<T> { readonly Items?: readonly T[] | undefined }
+
+const nothing: Selection = { mode: 'none', names: [] };
+const everything: Selection = { mode: 'all', names: [] };
+/** CloudFront's figures where the configuration has none (guide: distribution-web-values-specify). */
+const fallback = {
+  connectionAttempts: 3, connectionTimeoutS: 10, readTimeoutS: 30, keepAliveS: 5, errorMinTtlS: 10, defaultTtlS: 86_400, maxTtlS: 31_536_000,
+} as const;
+
+/**
+ * Compiles one distribution.
+ * @throws Fault `cannot-compile` when it refers to something that is not there
+ */
+export function compileSite(row: DistributionRow): Site {
+  return row.kind === 'web' ? compileWeb(row) : compileStreaming(row);
+}
+
+function compileWeb(row: DistributionRow): WebSite {
+  const config = row.config as unknown as DistributionConfig;
+  const defaultBehavior = config.DefaultCacheBehavior;
+  assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
+  const closed = closedForAll(config);
+  return {
+    kind: 'web',
+    id: row.id,
+    seq: row.changeSeq,
+    enabled: row.enabled,
+    hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
+    behaviors: [
+      ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, closed)),
+      compileBehavior('*', defaultBehavior, closed),
+    ],
+    origins: items(config.Origins).map(compileOrigin),
+    groups: items(config.OriginGroups).map(compileGroup),
+    errorPages: items(config.CustomErrorResponses).map((page): SiteErrorPage => ({
+      status: page.ErrorCode ?? 0,
+      pagePath: page.ResponsePagePath ?? '',
+      responseStatus: page.ResponseCode === undefined || page.ResponseCode === '' ? null : Number(page.ResponseCode),
+      minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
+    })),
+  };
+}
+
+function compileStreaming(row: DistributionRow): StreamingSite {
+  const config = row.config as unknown as StreamingDistributionConfig;
+  return {
+    kind: 'streaming',
+    id: row.id,
+    seq: row.changeSeq,
+    enabled: row.enabled,
+    hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: '' } }),
+    closed: config.TrustedSigners?.Enabled === true ? 'trusted signers' : null,
+  };
+}
+
+/** Restrictions of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
+function closedForAll(config: DistributionConfig): string | null {
+  const geo = config.Restrictions?.GeoRestriction;
+  if (geo?.RestrictionType !== undefined && geo.RestrictionType !== 'none') return 'geo restriction';
+  if (config.ViewerMtlsConfig?.Mode === 'required') return 'viewer mTLS';
+  return null;
+}
+
+function closedFor(behavior: Behavior): string | null {
+  if (behavior.TrustedKeyGroups?.Enabled === true) return 'trusted key groups';
+  if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
+  if ((behavior.FieldLevelEncryptionId ?? '') !== '') return 'field-level encryption';
+  return null;
+}
+
+function compileBehavior(pattern: string, behavior: Behavior, closedAll: string | null): SiteBehavior {
+  const request = (behavior.CachePolicyId ?? '') === '' ? legacyRequest(behavior) : policyRequest(behavior);
+  const protocol = behavior.ViewerProtocolPolicy ?? 'allow-all';
+  assert(protocol === 'allow-all' || protocol === 'https-only' || protocol === 'redirect-to-https', 'a stored viewer protocol policy is a known one');
+  return {
+    pattern,
+    target: behavior.TargetOriginId ?? '',
+    viewerProtocol: protocol,
+    allowedMethods: methods(behavior.AllowedMethods),
+    cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
+    ...request,
+    compress: behavior.Compress === true,
+    closed: closedAll ?? closedFor(behavior),
+  };
+}
+
+function methods(list: List<string> | undefined): readonly string[] {
+  const named = items(list);
+  return named.length === 0 ? ['GET', 'HEAD'] : named;
+}
+
+type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders'>;
+
+/** Cache policy and origin request policy: what is in the key goes to the origin too (guide: controlling-origin-requests). */
+function policyRequest(behavior: Behavior): RequestPart {
+  const policy = found(managedCachePolicy(behavior.CachePolicyId ?? ''), 'cache policy', behavior.CachePolicyId);
+  const caching = cachingOf(policy);
+  const requestId = behavior.OriginRequestPolicyId ?? '';
+  const extra = requestId === '' ? null : requestPolicySelection(found(managedOriginRequestPolicy(requestId), 'origin request policy', requestId));
+  return {
+    cacheable: true,
+    caching,
+    forward: extra === null ? caching.key : {
+      headers: union(caching.key.headers, extra.headers),
+      cookies: union(caching.key.cookies, extra.cookies),
+      query: union(caching.key.query, extra.query),
+    },
+    forwardOtherHeaders: false,
+  };
+}
+
+function cachingOf(policy: CachePolicyConfig): SiteCaching {
+  const parameters = policy.ParametersInCacheKeyAndForwardedToOrigin;
+  return {
+    key: {
+      headers: selection(parameters?.HeadersConfig?.HeaderBehavior, lower(items(parameters?.HeadersConfig?.Headers))),
+      cookies: selection(parameters?.CookiesConfig?.CookieBehavior, items(parameters?.CookiesConfig?.Cookies)),
+      query: selection(parameters?.QueryStringsConfig?.QueryStringBehavior, items(parameters?.QueryStringsConfig?.QueryStrings)),
+    },
+    gzip: parameters?.EnableAcceptEncodingGzip === true,
+    brotli: parameters?.EnableAcceptEncodingBrotli === true,
+    minTtlS: policy.MinTTL ?? 0,
+    defaultTtlS: policy.DefaultTTL ?? Math.max(fallback.defaultTtlS, policy.MinTTL ?? 0),
+    maxTtlS: policy.MaxTTL ?? Math.max(fallback.maxTtlS, policy.DefaultTTL ?? 0, policy.MinTTL ?? 0),
+  };
+}
+
+function requestPolicySelection(policy: OriginRequestPolicyConfig): RequestSelection {
+  return {
+    headers: selection(policy.HeadersConfig?.HeaderBehavior, lower(items(policy.HeadersConfig?.Headers))),
+    cookies: selection(policy.CookiesConfig?.CookieBehavior, items(policy.CookiesConfig?.Cookies)),
+    query: selection(policy.QueryStringsConfig?.QueryStringBehavior, items(policy.QueryStringsConfig?.QueryStrings)),
+  };
+}
+
+/** CloudFront's words for a selection. The CloudFront-* headers an allViewerAnd… policy names are added by the edge, not the viewer. */
+function selection(behavior: string | undefined, names: readonly string[]): Selection {
+  switch (behavior) {
+    case 'whitelist': return names.length === 0 ? nothing : { mode: 'only', names };
+    case 'allExcept': return { mode: 'except', names };
+    case 'all':
+    case 'allViewer':
+    case 'allViewerAndWhitelistCloudFront': return everything;
+    default: return nothing;
+  }
+}
+
+function union(a: Selection, b: Selection): Selection {
+  if (a.mode === 'none') return b;
+  if (b.mode === 'none') return a;
+  if (a.mode === 'all' || b.mode === 'all') return everything;
+  if (a.mode === 'only' && b.mode === 'only') return { mode: 'only', names: [...new Set([...a.names, ...b.names])] };
+  const [except, other] = a.mode === 'except' ? [a, b] : [b, a];
+  const left = other.mode === 'only'
+    ? except.names.filter((name) => !other.names.includes(name))
+    : except.names.filter((name) => other.names.includes(name));
+  return left.length === 0 ? everything : { mode: 'except', names: left };
+}
+
+/** ForwardedValues and the behaviour's own TTLs. Forwarding all headers means caching nothing (guide: Expiration). */
+function legacyRequest(behavior: Behavior): RequestPart {
+  const values: Partial<ForwardedValues> = behavior.ForwardedValues ?? {};
+  const headerNames = lower(items(values.Headers));
+  const allHeaders = headerNames.includes('*');
+  const headers: Selection = allHeaders ? everything : headerNames.length === 0 ? nothing : { mode: 'only', names: headerNames };
+  const cookies = selection(values.Cookies?.Forward, items(values.Cookies?.WhitelistedNames));
+  const queryNames = items(values.QueryStringCacheKeys);
+  const query = values.QueryString === true ? everything : nothing;
+  const keyedQuery: Selection = values.QueryString === true && queryNames.length > 0 && !queryNames.includes('*')
+    ? { mode: 'only', names: queryNames } : query;
+  const minTtlS = behavior.MinTTL ?? 0;
+  const defaultTtlS = behavior.DefaultTTL ?? Math.max(fallback.defaultTtlS, minTtlS);
+  // Guide, ServingCompressedFiles: with legacy settings, gzip is keyed on and forwarded when the viewer takes it.
+  return {
+    cacheable: !allHeaders,
+    caching: {
+      key: { headers, cookies, query: keyedQuery }, gzip: !headerNames.includes('accept-encoding'), brotli: false,
+      minTtlS, defaultTtlS, maxTtlS: behavior.MaxTTL ?? Math.max(fallback.maxTtlS, defaultTtlS),
+    },
+    forward: { headers, cookies, query },
+    forwardOtherHeaders: true,
+  };
+}
+
+function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origin>): SiteOrigin {
+  const custom = origin.CustomOriginConfig;
+  const protocol = custom?.OriginProtocolPolicy ?? 'match-viewer';
+  return {
+    id: origin.Id ?? '',
+    host: (origin.DomainName ?? '').toLowerCase(),
+    kind: custom === undefined ? 's3' : 'custom',
+    protocol: protocol === 'http-only' || protocol === 'https-only' ? protocol : 'match-viewer',
+    httpPort: custom?.HTTPPort ?? 80,
+    httpsPort: custom?.HTTPSPort ?? 443,
+    // Guide: S3 origins are always asked with TLS 1.2 at least.
+    tlsVersions: custom === undefined ? ['TLSv1.2', 'TLSv1.3'] : tlsVersions(items(custom.OriginSslProtocols)),
+    path: (origin.OriginPath ?? '').replace(/\/$/, ''),
+    headers: items(origin.CustomHeaders).map((header) => [(header.HeaderName ?? '').toLowerCase(), header.HeaderValue ?? ''] as const),
+    connectionAttempts: origin.ConnectionAttempts ?? fallback.connectionAttempts,
+    connectionTimeoutS: origin.ConnectionTimeout ?? fallback.connectionTimeoutS,
+    readTimeoutS: custom?.OriginReadTimeout ?? fallback.readTimeoutS,
+    keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
+    completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
+  };
+}
+
+const tlsOrder = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2'];
+
+/** Least first. TLS 1.2 allows 1.3 as well: CloudFront has no name for it here, and it is only ever stronger. */
+function tlsVersions(named: readonly string[]): readonly string[] {
+  const known = tlsOrder.filter((version) => named.includes(version));
+  if (known.length === 0) return ['TLSv1.2', 'TLSv1.3'];
+  return known.includes('TLSv1.2') ? [...known, 'TLSv1.3'] : known;
+}
+
+function compileGroup(group: OriginGroup): SiteOriginGroup {
+  return {
+    id: group.Id ?? '',
+    members: items(group.Members).map((member) => member.OriginId ?? ''),
+    statusCodes: [...items(group.FailoverCriteria?.StatusCodes)],
+  };
+}
+
+function items<T>(list: List<T> | undefined): readonly T[] {
+  return list?.Items ?? [];
+}
+
+const lower = (names: readonly string[]): readonly string[] => names.map((name) => name.toLowerCase());
+
+function found<T>(value: T | null, what: string, id: string | undefined): T {
+  if (value === null) throw new Fault('cannot-compile', 'internal', `there is no ${what} ${id ?? ''}`);
+  return value;
+}
