@@ -212,7 +212,7 @@ class NodeLink {
       this.socket.send(next.value, { binary: false }, () => this.sendNext(frames, { seq: transfer.seq, bytes }));
       return;
     }
-    if (transfer.seq > this.ackedSeq || this.ackedSeq === 0) {
+    if (transfer.seq > this.ackedSeq) {
       this.unacked.push({ seq: transfer.seq, bytes });
       this.unackedBytes += bytes;
     }
