@@ -1,6 +1,7 @@
 // One request of a viewer and the means to answer it; the same for every version of HTTP.
 import type { Readable } from 'node:stream';
 import type { Fields } from '../../protocol/http/fields';
+import type { HeadBytes } from '../../protocol/http/answer-head';
 
 export interface ViewerRequest {
   /** As sent; methods are case-sensitive. */
@@ -29,8 +30,8 @@ export interface ViewerRequest {
  * in it after first use. Holds end-to-end fields only: framing (Content-Length, Transfer-Encoding, Connection) is the connection's.
  */
 export class HeadBlock {
-  /** HTTP/1.1 form, `name: value\r\n` for each field, filled in by the HTTP/1.1 connection. */
-  http1: string | null = null;
+  /** HTTP/1.1 form: status line and fields, filled in by the HTTP/1.1 connection. */
+  http1: HeadBytes | null = null;
   constructor(readonly status: number, readonly fields: Fields) {}
 }
 
