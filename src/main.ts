@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Entry of every process: the argument names it; it is built, run, and closed on a signal.
+import { randomBytes } from 'node:crypto';
 import { systemClock } from './base/clock';
-import { readConfig, type Config } from './base/config';
+import { apiUrlOf, readConfig, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
 import type { Service } from './base/service';
@@ -31,7 +32,10 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
         const { ensureAdministrator } = await import('./api/administrator.js');
         const { createOperations } = await import('./api/operations.js');
         await ensureAdministrator(config, store);
-        return startApi({ config, store, log, clock, operations: createOperations({ config, store, clock }) });
+        const operations = createOperations({
+          store, clock, random: randomBytes, domain: config.domain, accountId: config.accountId, apiUrl: apiUrlOf(config), settleHoldMs: config.settleHoldMs,
+        });
+        return startApi({ config, store, log, clock, operations });
       });
     }
   }

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import type { Config } from '../base/config';
+import { apiUrlOf, type Config } from '../base/config';
 import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { closeAll, sleep, type Service } from '../base/service';
@@ -147,7 +147,7 @@ class Child {
 /** Waits until the API says that everything is ready. */
 async function healthy(config: Config): Promise<void> {
   const deadline = performance.now() + startMsMax;
-  const url = `http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${config.apiPort}/healthz`;
+  const url = `${apiUrlOf(config)}/healthz`;
   for (;;) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => null);
     if (answer?.status === 200) return;

@@ -1,11 +1,10 @@
 // What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
-import type { Config } from '../base/config';
+import { apiUrlOf, edgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
 export function welcome(config: Config, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
-  const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
-  const api = `http://${host}:${config.apiPort}`;
-  const edges = Array.from({ length: config.edges }, (_, i) => `http://${host}:${config.httpPort + 10 * i}`);
+  const api = apiUrlOf(config);
+  const edges = Array.from({ length: config.edges }, (_, n) => edgeUrlOf(config, n));
   const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
   return `
 Edgefront is up.

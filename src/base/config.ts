@@ -102,8 +102,19 @@ export function nodeNameOf(config: Config): string {
   return config.node ?? hostname();
 }
 
+const authority = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
+
 /** Where a node finds the worker. */
 export function workerUrlOf(config: Config): string {
-  const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind;
-  return config.workerUrl ?? `ws://${host}:${config.workerPort}`;
+  return config.workerUrl ?? `ws://${authority(config.bind, config.workerPort)}`;
+}
+
+/** Where the API listens, as a client on this machine writes it. */
+export function apiUrlOf(config: Config): string {
+  return `http://${authority(config.bind, config.apiPort)}`;
+}
+
+/** Where an edge of `all` listens; `n` counts from 0. */
+export function edgeUrlOf(config: Config, n: number): string {
+  return `http://${authority(config.bind, config.httpPort + 10 * n)}`;
 }
