@@ -147,7 +147,7 @@ export function openApiDocument(): Node {
   const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
   return {
     openapi: '3.0.3',
-    info: { title: 'Edgefront', version: '2020-05-31', description, license: { name: 'Apache-2.0' } },
+    info: { title: 'Edgefront', version: 'CloudFront 2020-05-31', description, license: { name: 'Apache-2.0' } },
     security: [{ sigv4: [] }, { bearer: [] }],
     paths: Object.fromEntries(Object.entries({ ...paths, ...ownPaths() }).sort(byName)),
     components: {
@@ -163,5 +163,5 @@ export function openApiDocument(): Node {
 /** The text of openapi.yaml. */
 export function openApiYaml(): string {
   const heading = '# Made by `npm run openapi` from the AWS SDK\'s schemas; a test fails when the two differ.\n';
-  return heading + stringify(openApiDocument(), { aliasDuplicateObjects: false, lineWidth: 140 });
+  return heading + stringify(openApiDocument(), { aliasDuplicateObjects: false, lineWidth: 140, compat: 'yaml-1.1' });
 }

@@ -275,18 +275,18 @@ export interface EncodedAnswer {
 }
 
 /**
- * Output with nothing unset in it. An empty list that a Quantity counts is left out, as CloudFront does,
- * except in Tags, where clients expect an empty `Items`.
+ * Output with nothing unset in it. An empty list that a Quantity counts is left out, as CloudFront does;
+ * one that stands alone, as in Tags, is an empty element.
  */
 function tidy(shape: Shape, value: unknown): unknown {
   if (shape.kind === 'list') return (value as readonly unknown[]).map((item) => tidy(shape.item, item));
   if (shape.kind !== 'structure') return value;
   const fields = value as Readonly<Record<string, unknown>>;
-  const counted = shape.name !== 'Tags' && shape.members.some((member) => member.name === 'Quantity');
+  const counted = shape.members.some((member) => member.name === 'Quantity');
   return Object.fromEntries(shape.members.flatMap((member): [string, unknown][] => {
     const inner = fields[member.name];
     if (inner === undefined || inner === null) return [];
-    if (counted && Array.isArray(inner) && inner.length === 0) return [];
+    if (counted && !member.required && Array.isArray(inner) && inner.length === 0) return [];
     return [[member.name, tidy(member.shape, inner)]];
   }));
 }

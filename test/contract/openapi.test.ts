@@ -1,0 +1,51 @@
+// openapi.yaml and model-facts.ts are what the installed SDK says, and the document is valid OpenAPI.
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import OpenAPISchemaValidator from 'openapi-schema-validator';
+import { openApiDocument, openApiYaml } from '../../src/api/openapi';
+import { modelFacts, modelFactsSource } from '../../src/protocol/aws/declarations';
+import { errorStatuses, operations } from '../../src/protocol/aws/rest-xml';
+import * as cloudfront from '@aws-sdk/client-cloudfront';
+
+const root = path.join(__dirname, '..', '..');
+const types = path.join(root, 'node_modules', '@aws-sdk', 'client-cloudfront', 'dist-types');
+
+function declarations(folder: string): [string, string][] {
+  return readdirSync(path.join(types, folder)).filter((name) => name.endsWith('.d.ts')).sort()
+    .map((name) => [name, readFileSync(path.join(types, folder, name), 'utf8')]);
+}
+
+test('openapi.yaml is what `npm run openapi` writes', () => {
+  expect(readFileSync(path.join(root, 'openapi.yaml'), 'utf8') === openApiYaml()).toBe(true);
+});
+
+test('model-facts.ts is what `npm run openapi` writes', () => {
+  const source = modelFactsSource(modelFacts(declarations('models'), declarations('commands')));
+  expect(readFileSync(path.join(root, 'src', 'protocol', 'aws', 'model-facts.ts'), 'utf8')).toBe(source);
+});
+
+test('the file holds every operation of the SDK and ours', () => {
+  const { paths } = parse(readFileSync(path.join(root, 'openapi.yaml'), 'utf8')) as { paths: Record<string, Record<string, { operationId: string }>> };
+  const ids = Object.values(paths).flatMap((item) => Object.values(item).map((operation) => operation.operationId)).sort();
+  const commands = Object.keys(cloudfront).filter((name) => name.endsWith('Command') && name !== '$Command').map((name) => name.slice(0, -'Command'.length));
+  expect(commands).toHaveLength(167);
+  expect(ids).toEqual([...commands, 'CreateToken', 'ListNodes', 'GetHealth', 'GetOpenApi'].sort());
+});
+
+test('the document is valid OpenAPI 3', () => {
+  const { errors } = new OpenAPISchemaValidator({ version: 3 }).validate(openApiDocument() as never);
+  expect(errors).toEqual([]);
+});
+
+test('every error that the model lists for an operation has a status', () => {
+  const without = [...operations().values()].flatMap((operation) => operation.errors.filter((code) => !errorStatuses.has(code)));
+  expect(without).toEqual([]);
+});
+
+test('required members and enumerations reach the document', () => {
+  const { components } = openApiDocument() as { components: { schemas: Record<string, { required?: string[]; properties: Record<string, { enum?: string[]; items?: { enum?: string[] } }> }> } };
+  expect(components.schemas['DistributionConfig']?.required).toEqual(['CallerReference', 'Origins', 'DefaultCacheBehavior', 'Comment', 'Enabled']);
+  expect(components.schemas['DistributionConfig']?.properties['PriceClass']?.enum).toContain('PriceClass_100');
+  expect(components.schemas['AllowedMethods']?.properties['Items']?.items?.enum).toContain('DELETE');
+});
