@@ -7,10 +7,14 @@ export function required<T>(value: T | null | undefined, name: string): T {
   return value;
 }
 
-/** Text that is '' when absent, of at most `charsMax` characters. */
-export function text(value: string | null | undefined, name: string, charsMax: number, code = 'InvalidArgument'): string {
+/**
+ * Text that is '' when absent, of at most `charsMax` characters. Half surrogate pairs and control characters other than
+ * tabs and line breaks are refused: XML 1.0 (section 2.2) could not carry them back.
+ */
+export function text(value: string | null | undefined, name: string, charsMax: number): string {
   const given = value ?? '';
-  if (given.length > charsMax) refuse(code, `The parameter ${name} is too long: ${given.length} characters, at most ${charsMax}.`);
+  if (given.length > charsMax) refuse('InvalidArgument', `The parameter ${name} is too long: ${given.length} characters, at most ${charsMax}.`);
+  if (/(?![\t\n\r])\p{Cc}|\p{Cs}|[\ufffe\uffff]/u.test(given)) refuse('InvalidArgument', `The parameter ${name} contains a character that is not allowed.`);
   return given;
 }
 

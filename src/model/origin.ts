@@ -1,6 +1,6 @@
 // Origins and origin groups of a distribution: defaults as CloudFront echoes them, and the rules between their fields.
 import type {
-  CustomHeaders, CustomOriginConfig, Origin, OriginCustomHeader, OriginGroup, OriginShield, S3OriginConfig, VpcOriginConfig,
+  CustomHeaders, CustomOriginConfig, Origin, OriginCustomHeader, OriginGroup, OriginMtlsConfig, OriginShield, S3OriginConfig, VpcOriginConfig,
 } from '@aws-sdk/client-cloudfront';
 import { atMost, distinct, oneOf, required, text, wholeNumber } from './argument';
 import type { ConfigContext } from './config-context';
@@ -79,6 +79,14 @@ function portOf(port: number | undefined, name: string, host: string): number {
 const protocolPolicies = ['http-only', 'match-viewer', 'https-only'] as const;
 const sslProtocols = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2'] as const;
 
+function clientCertificateOf(config: OriginMtlsConfig): OriginMtlsConfig {
+  const arn = config.ClientCertificateArn ?? '';
+  if (!/^arn:aws[a-z-]*:acm:[a-z0-9-]{1,32}:\d{12}:certificate\/[A-Za-z0-9-]{1,64}$/.test(arn)) {
+    refuse('InvalidArgument', 'The parameter ClientCertificateArn is not valid.');
+  }
+  return { ClientCertificateArn: arn };
+}
+
 function customOriginOf(config: CustomOriginConfig, host: string, limits: Limits): CustomOriginConfig {
   const policy = oneOf(config.OriginProtocolPolicy, protocolPolicies, 'OriginProtocolPolicy');
   const protocols = config.OriginSslProtocols === undefined ? ['TLSv1', 'TLSv1.1', 'TLSv1.2'] as const : itemsOf(config.OriginSslProtocols);
@@ -97,7 +105,7 @@ function customOriginOf(config: CustomOriginConfig, host: string, limits: Limits
     OriginReadTimeout: readTimeoutOf(config.OriginReadTimeout, limits),
     OriginKeepaliveTimeout: keepaliveTimeoutOf(config.OriginKeepaliveTimeout, limits),
     IpAddressType: oneOf(config.IpAddressType ?? 'ipv4', ['ipv4', 'ipv6', 'dualstack'], 'IpAddressType'),
-    OriginMtlsConfig: config.OriginMtlsConfig,
+    OriginMtlsConfig: config.OriginMtlsConfig && clientCertificateOf(config.OriginMtlsConfig),
   });
 }
 

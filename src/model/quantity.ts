@@ -34,6 +34,6 @@ export function checkQuantities(value: unknown): void {
     if (typeof quantity === 'number' && quantity !== (Array.isArray(items) ? items.length : 0)) {
       refuse('InconsistentQuantities', 'The value of Quantity and the size of Items don\'t match.');
     }
-    waiting.push(...Object.values(next));
+    for (const member of Object.values(next) as unknown[]) waiting.push(member);
   }
 }

@@ -1,0 +1,176 @@
+// Web distributions: create (with tags, as a staging copy too), read, update, delete, list.
+import type { DistributionConfig, DistributionConfigWithTags, TrustedKeyGroups, TrustedSigners } from '@aws-sdk/client-cloudfront';
+import { checkDistributionUpdate, prepareDistributionConfig, stagingCopyOf } from '../../model/distribution';
+import { factsOf } from '../../model/facts';
+import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
+import { itemsOf, present } from '../../model/quantity';
+import { referencesOf } from '../../model/references';
+import { refuse } from '../../model/refusal';
+import { prepareTags } from '../../model/tags';
+import { activeKeyGroups, activeSigners } from '../../model/trusted-signers';
+import { required } from '../../model/argument';
+import type { DistributionRow, Tag } from '../../store/store';
+import { configContext } from '../config-context';
+import type { Call, OperationTable } from '../operation';
+import type { OperationParts } from '../parts';
+import { created, findVersion, ifMatchOf, operationsOf, preconditionFailed, type Noun } from '../verbs';
+
+type Row = Record<string, unknown>;
+
+function configOf(row: DistributionRow): DistributionConfig {
+  return row.config as unknown as DistributionConfig;
+}
+
+/** @throws Refusal CNAMEAlreadyExists */
+export function aliasTaken(alias: string): never {
+  return refuse('CNAMEAlreadyExists', `One or more of the CNAMEs you provided are already associated with a different resource: ${alias}`);
+}
+
+async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {
+  const prepared = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
+  const id = resourceId(parts.random);
+  const outcome = await parts.store.distributions.create({
+    kind: 'web', id, arn: arnOf('web', parts.accountId, id), domainName: domainNameOf('web', parts.domain, parts.random),
+    callerReference: prepared.CallerReference ?? '', etag: versionTag(parts.random), config: prepared as unknown as Row,
+    facts: factsOf(prepared), tags, countMax: parts.limits.distributionsMax,
+  });
+  switch (outcome.outcome) {
+    case 'done': return outcome.row;
+    // model: DistributionConfig.CallerReference: any reuse is refused, the same content too.
+    case 'reference-taken': return refuse('DistributionAlreadyExists', 'The caller reference that you are using to create a distribution is associated with another distribution.');
+    case 'alias-taken': return aliasTaken(outcome.alias);
+    case 'too-many': return refuse('TooManyDistributions', 'Processing your request would cause you to exceed the maximum number of distributions allowed.');
+  }
+}
+
+async function update(current: DistributionRow, config: DistributionConfig, parts: OperationParts): Promise<DistributionRow> {
+  const prepared = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
+  checkDistributionUpdate(configOf(current), prepared);
+  const outcome = await parts.store.distributions.update('web', current.id, current.etag, {
+    etag: versionTag(parts.random), config: prepared as unknown as Row, facts: factsOf(prepared),
+  });
+  switch (outcome.outcome) {
+    case 'done': return outcome.row;
+    case 'missing': return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
+    case 'stale': return preconditionFailed();
+    case 'alias-taken': return aliasTaken(outcome.alias);
+  }
+}
+
+async function remove(current: DistributionRow, parts: OperationParts): Promise<void> {
+  const outcome = await parts.store.distributions.remove('web', current.id, current.etag);
+  switch (outcome.outcome) {
+    case 'done': return;
+    case 'missing': return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
+    case 'stale': return preconditionFailed();
+    case 'in-use': return refuse('DistributionNotDisabled', outcome.why === 'enabled'
+      ? 'The distribution you are trying to delete has not been disabled.'
+      : 'The distribution you are trying to delete is disabled, but this is not deployed everywhere yet.');
+  }
+}
+
+const batchesPage = 100;
+
+/** Batches in progress are among the newest, so that reading stops at the first page without one. */
+async function batchesInProgress(distributionId: string, parts: OperationParts): Promise<number> {
+  let count = 0;
+  const pagesMax = Math.ceil((parts.limits.invalidationPathsMax + parts.limits.invalidationWildcardsMax) / batchesPage);
+  let marker: string | null = null;
+  for (let page = 0; page < pagesMax; page += 1) {
+    const { items, nextMarker }: Awaited<ReturnType<OperationParts['store']['invalidations']['list']>> =
+      await parts.store.invalidations.list(distributionId, marker, batchesPage);
+    const found = items.filter((batch) => batch.status === 'InProgress').length;
+    count += found;
+    marker = nextMarker;
+    if (found === 0 || marker === null) break;
+  }
+  return count;
+}
+
+/** Public keys of each key group that the configuration names. */
+async function keysOfGroups(lists: readonly (TrustedKeyGroups | undefined)[], parts: OperationParts): Promise<(id: string) => readonly string[]> {
+  const keys = new Map<string, readonly string[]>();
+  for (const id of new Set(lists.flatMap((list) => [...itemsOf(list)]))) {
+    const group = await parts.store.resources.get('key-group', id);
+    keys.set(id, (group?.config as { Items?: string[] } | undefined)?.Items ?? []);
+  }
+  return (id) => keys.get(id) ?? [];
+}
+
+function recordals(config: DistributionConfig): object[] | undefined {
+  const aliases = itemsOf(config.Aliases);
+  // model: AliasICPRecordal: always APPROVED outside China.
+  return aliases.length === 0 ? undefined : aliases.map((CNAME) => ({ CNAME, ICPRecordalStatus: 'APPROVED' }));
+}
+
+async function describe(row: DistributionRow, parts: OperationParts): Promise<Row> {
+  const config = configOf(row);
+  const behaviors = [config.DefaultCacheBehavior, ...itemsOf(config.CacheBehaviors)];
+  const signers: (TrustedSigners | undefined)[] = behaviors.map((behavior) => behavior?.TrustedSigners);
+  const groups = behaviors.map((behavior) => behavior?.TrustedKeyGroups);
+  return present<Row>({
+    Id: row.id, ARN: row.arn, Status: row.status, LastModifiedTime: row.lastModifiedTime,
+    InProgressInvalidationBatches: await batchesInProgress(row.id, parts),
+    DomainName: row.domainName,
+    ActiveTrustedSigners: activeSigners(signers),
+    ActiveTrustedKeyGroups: activeKeyGroups(groups, await keysOfGroups(groups, parts)),
+    DistributionConfig: config,
+    AliasICPRecordals: recordals(config),
+  });
+}
+
+/** Members of the configuration that a summary repeats (model: DistributionSummary). */
+const summaryMembers = [
+  'Aliases', 'Origins', 'OriginGroups', 'DefaultCacheBehavior', 'CacheBehaviors', 'CustomErrorResponses', 'Comment', 'PriceClass', 'Enabled',
+  'ViewerCertificate', 'Restrictions', 'WebACLId', 'HttpVersion', 'IsIPV6Enabled', 'Staging', 'ConnectionMode', 'AnycastIpListId',
+  'ViewerMtlsConfig', 'ConnectionFunctionAssociation',
+] as const satisfies readonly (keyof DistributionConfig)[];
+
+function summarize(row: DistributionRow): Row {
+  const config = configOf(row);
+  return present<Row>({
+    Id: row.id, ARN: row.arn, ETag: row.etag, Status: row.status, LastModifiedTime: row.lastModifiedTime, DomainName: row.domainName,
+    ...Object.fromEntries(summaryMembers.map((member) => [member, config[member]])),
+    AliasICPRecordals: recordals(config),
+  });
+}
+
+/** The noun, which invalidations need too. */
+export function distributionNoun(parts: OperationParts): Noun<DistributionRow> {
+  return {
+    name: 'Distribution', plural: 'Distributions', path: '/2020-05-31/distribution', missing: 'NoSuchDistribution',
+    create: (config) => insert(required(config as DistributionConfig, 'DistributionConfig'), [], parts),
+    get: (id) => parts.store.distributions.get('web', id),
+    settled: (row) => row.status === 'Deployed',
+    update: (current, config) => update(current, required(config as DistributionConfig, 'DistributionConfig'), parts),
+    remove: (current) => remove(current, parts),
+    list: (marker, itemsMax) => parts.store.distributions.list('web', marker, itemsMax),
+    describe: (row) => describe(row, parts),
+    summarize,
+    config: (row) => row.config,
+  };
+}
+
+async function createWithTags(call: Call, parts: OperationParts): Promise<DistributionRow> {
+  const both = required(call.input['DistributionConfigWithTags'] as DistributionConfigWithTags, 'DistributionConfigWithTags');
+  const tags = prepareTags(both.Tags, parts.limits);
+  return insert(required(both.DistributionConfig, 'DistributionConfig'), tags, parts);
+}
+
+/** guide: continuous-deployment: the copy is a staging distribution. */
+async function copy(noun: Noun<DistributionRow>, call: Call, parts: OperationParts): Promise<DistributionRow> {
+  const { PrimaryDistributionId: id, CallerReference: reference, Staging: staging, Enabled: enabled } = call.input;
+  const primary = configOf(await findVersion(noun, id, ifMatchOf(call)));
+  if (staging !== true) refuse('InvalidArgument', 'The parameter Staging must be true.');
+  if (primary.Staging === true) refuse('InvalidArgument', 'A staging distribution cannot be copied.');
+  return insert(stagingCopyOf(primary, reference as string, enabled !== false), [], parts);
+}
+
+export function distributionOperations(parts: OperationParts): OperationTable {
+  const noun = distributionNoun(parts);
+  return {
+    ...operationsOf(noun, parts),
+    CreateDistributionWithTags: async (call) => created(noun, await createWithTags(call, parts), parts, call),
+    CopyDistribution: async (call) => created(noun, await copy(noun, call, parts), parts, call),
+  };
+}
