@@ -6,7 +6,7 @@ import { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
 import type { Purge, Site } from '../snapshot/site';
-import { startSubscriber, type NodeApply, type RefusedSite } from '../snapshot/subscriber';
+import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { Cache } from './cache/cache';
 import { Flow } from './flow';
 import { startHttpServer } from './http/server';
@@ -45,7 +45,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     });
     started.push({ close: () => server.close(drainMs) });
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, role: 'edge', pop: config.pop, addresses: [`${config.bind}:${server.port}`],
+      workerUrl: workerUrlOf(config), node, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
     }));
     return { port: server.port, close: () => closeAll(started) };
@@ -63,14 +63,14 @@ export class EdgeState implements NodeApply {
     for (const site of sites) this.put(site);
   }
 
-  replaceAll(sites: readonly Site[], dropCache: boolean): readonly RefusedSite[] {
+  replaceAll(sites: readonly Site[], dropCache: boolean): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();
     const named = new Set(sites.map((site) => site.id));
     for (const id of [...this.sites.ids()]) if (!named.has(id)) this.drop(id);
     return sites.flatMap((site) => this.put(site));
   }
 
-  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly RefusedSite[] {
+  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly SiteRefusal[] {
     for (const id of removals) this.drop(id);
     const refused = this.putInAnyOrder(upserts);
     for (const purge of purges) this.cache.purge(purge);
@@ -78,15 +78,15 @@ export class EdgeState implements NodeApply {
   }
 
   /** An alias may move between two sites of one change: whoever gives it up goes first. */
-  private putInAnyOrder(upserts: readonly Site[]): readonly RefusedSite[] {
+  private putInAnyOrder(upserts: readonly Site[]): readonly SiteRefusal[] {
     const again: Site[] = [];
     for (const site of upserts) if (this.put(site).length > 0) again.push(site);
     return again.flatMap((site) => this.put(site));
   }
 
-  private put(site: Site): readonly RefusedSite[] {
+  private put(site: Site): readonly SiteRefusal[] {
     const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, seq: site.seq, reason: result.refused }];
+    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
     this.cache.retain(site.id, result.spaces);
     return [];
   }

@@ -118,7 +118,7 @@ export class Flow {
       'x-cache', object.block.status >= 400 ? 'Error from cloudfront' : 'Hit from cloudfront',
       'via', `1.1 ${identity.via}`, 'x-amz-cf-pop', identity.pop,
     ]);
-    deliverObject(exchange, object, object.hitBlock, ['x-amz-cf-id', identity.requestId(), 'age', String(object.ageS(nowMs))]);
+    deliverObject(exchange, object, object.hitBlock, ['x-amz-cf-id', identity.requestId(), 'age', String(object.ageS(nowMs))], this.parts.clock.nowMs);
   }
 
   /** Waits for, or joins, a fetch for the same key, unless a purge came after it began. */
@@ -153,7 +153,7 @@ export class Flow {
     // The leader may have come for a HEAD of a stale object; what is fetched is the object.
     const template: ViewerRequest = miss.exchange.request.method === 'HEAD' ? { ...plain(miss.exchange.request), method: 'GET' } : miss.exchange.request;
     const request = originRequest(template, miss.path, compiled, origin, 'shared', identity, identity.requestId());
-    if (stale !== null) request.fields.push(...validatorsOf(stale));
+    if (stale !== null) request.fields.push(...revalidationOf(stale));
     let body: StreamedBody | null = null;
     let finished: () => void = () => {};
     const failover = (): boolean => {
@@ -259,7 +259,7 @@ export class Flow {
     const { space } = miss.compiled;
     cache.store(new StoredObject(
       space, miss.key, miss.purgePath, [], fetch.bornSeq, block, body.segments(), body.bytes,
-      { arrivedAtMs, initialAgeMs: reuse.ageS * 1000, freshUntilMs: arrivedAtMs + reuse.ttlS * 1000 },
+      { arrivedAtMs, arrivedWallMs: this.parts.clock.nowMs(), initialAgeMs: reuse.ageS * 1000, freshUntilMs: arrivedAtMs + reuse.ttlS * 1000 },
       fetch.sharing?.varied ?? [],
     ));
   }
@@ -274,7 +274,7 @@ export class Flow {
     const ageS = reuse.kind === 'store' ? reuse.ageS : 0;
     const renewed = new StoredObject(
       stale.space, stale.key, stale.purgePath, stale.tags, fetch.bornSeq, new HeadBlock(stale.block.status, fields), stale.segments, stale.bodyBytes,
-      { arrivedAtMs: nowMs, initialAgeMs: ageS * 1000, freshUntilMs: nowMs + ttlS * 1000 }, stale.varied,
+      { arrivedAtMs: nowMs, arrivedWallMs: this.parts.clock.nowMs(), initialAgeMs: ageS * 1000, freshUntilMs: nowMs + ttlS * 1000 }, stale.varied,
     );
     if (reuse.kind === 'store') cache.store(renewed); else cache.remove(stale);
     this.forgetFetch(miss, fetch);
@@ -284,7 +284,7 @@ export class Flow {
       deliverObject(exchange, renewed, renewed.block, [
         'x-cache', 'RefreshHit from cloudfront', 'via', `1.1 ${identity.via}`, 'x-amz-cf-pop', identity.pop,
         'x-amz-cf-id', identity.requestId(), 'age', String(renewed.ageS(nowMs)),
-      ]);
+      ], this.parts.clock.nowMs);
     }
   }
 
@@ -409,16 +409,22 @@ export class Flow {
   }
 }
 
-/** True when the answer may come from, and go into, the cache. */
+/**
+ * True when the answer may come from, and go into, the cache. If-Match and If-Unmodified-Since are the origin's to judge
+ * (RFC 9111 section 4.3.2).
+ */
 function isShared(request: ViewerRequest, compiled: CompiledBehavior): boolean {
   const { behavior } = compiled;
-  return behavior.cacheable && behavior.caching.maxTtlS > 0 && compiled.cached.has(request.method) && !request.hasBody;
+  if (!behavior.cacheable || behavior.caching.maxTtlS <= 0 || !compiled.cached.has(request.method) || request.hasBody) return false;
+  const { fields } = request;
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === 'if-match' || fields[i] === 'if-unmodified-since') return false;
+  return true;
 }
 
 const denialOf = (fault: Fault): Denial =>
   fault.kind === 'origin-timeout' || fault.kind === 'origin-unreachable' ? fault.kind : 'origin-misbehaved';
 
-function validatorsOf(stale: StoredObject): string[] {
+function revalidationOf(stale: StoredObject): string[] {
   const validators: string[] = [];
   const etag = field(stale.block.fields, 'etag');
   const modified = field(stale.block.fields, 'last-modified');

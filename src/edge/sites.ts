@@ -28,12 +28,6 @@ export interface CompiledSite {
   errorMinTtlS(status: number): number;
 }
 
-export interface RefusedSite {
-  readonly site: string;
-  readonly seq: number;
-  readonly reason: string;
-}
-
 /** Gives the cache space of a site's content from one origin configuration. */
 export type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
 

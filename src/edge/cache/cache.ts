@@ -4,6 +4,7 @@
 // site makes obsolete is dropped by one assignment; what it held is freed by the sweep, a slice at a time.
 import { assert } from '../../base/assert';
 import type { Purge } from '../../snapshot/site';
+import { validatorsOf, type Validators } from '../../protocol/http/conditional';
 import type { HeadBlock } from '../http/exchange';
 import { PurgeIndex } from './purge-index';
 import { SieveList, type SieveLinks } from './sieve';
@@ -30,10 +31,12 @@ export class Space<F extends InFlight = InFlight> {
   constructor(readonly site: string, readonly purges: PurgeIndex) {}
 }
 
-/** What a stored response is reused by; times are monotonic milliseconds. */
+/** What a stored response is reused by; times are monotonic milliseconds unless they say otherwise. */
 export interface Freshness {
   /** When the response arrived. */
   readonly arrivedAtMs: number;
+  /** The same by the wall clock. */
+  readonly arrivedWallMs: number;
   /** Age it had on arrival. */
   readonly initialAgeMs: number;
   freshUntilMs: number;
@@ -46,6 +49,7 @@ export class StoredObject implements SieveLinks<StoredObject> {
   listed = false;
   /** Purges up to this seq are known not to cover it. */
   clearedSeq: number;
+  private validatorsSeen: Validators | null = null;
   /** Head for hits, made at the first one. */
   hitBlock: HeadBlock | null = null;
 
@@ -64,6 +68,12 @@ export class StoredObject implements SieveLinks<StoredObject> {
     readonly varied: readonly (readonly [string, string])[],
   ) {
     this.clearedSeq = bornSeq;
+  }
+
+  /** What conditional requests are compared with, read from the head when first needed. */
+  get validators(): Validators {
+    this.validatorsSeen ??= validatorsOf(this.block.fields, this.freshness.arrivedWallMs);
+    return this.validatorsSeen;
   }
 
   /** Memory it is charged with. */
