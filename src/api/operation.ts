@@ -12,8 +12,6 @@ export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
   readonly principal: Principal;
   readonly requestId: string;
-  /** Scheme and authority the client reached us by, without a path, for `Location`; the installation's own when absent. */
-  readonly baseUrl?: string;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
 }

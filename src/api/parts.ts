@@ -15,7 +15,7 @@ export interface OperationSettings {
   readonly domain: string;
   /** 12 digits. */
   readonly accountId: string;
-  /** Scheme and authority of the API as clients reach it, where a call does not say. */
+  /** Scheme and authority of the API as clients reach it, for `Location`. */
   readonly apiUrl: string;
   /** How long a Get of something in progress waits for it to settle. */
   readonly settleHoldMs: number;

@@ -19,7 +19,7 @@ export interface Versioned {
   readonly etag: string;
 }
 
-export interface Noun<Row extends Versioned> {
+export interface Noun<Row extends Versioned, Config = never> {
   /** Name in operations and of the payload: `Distribution` in CreateDistribution. */
   readonly name: string;
   /** Name in the List operation. */
@@ -28,13 +28,13 @@ export interface Noun<Row extends Versioned> {
   readonly path: string;
   /** Error for an id that is not there. */
   readonly missing: string;
-  create(config: unknown, call: Call): Promise<Row>;
+  create(config: Config): Promise<Row>;
   get(id: string): Promise<Row | null>;
   /** Null where the noun has nothing to wait for. */
   settled: ((row: Row) => boolean) | null;
   /** `current` is the row the caller's If-Match names. */
-  update(current: Row, config: unknown, call: Call): Promise<Row>;
-  remove(current: Row, call: Call): Promise<void>;
+  update(current: Row, config: Config): Promise<Row>;
+  remove(current: Row): Promise<void>;
   list(marker: string | null, itemsMax: number): Promise<Page<Row>>;
   /** The payload. */
   describe(row: Row): Output | Promise<Output>;
@@ -62,9 +62,16 @@ export function preconditionFailed(): never {
   return refuse('PreconditionFailed', 'The precondition in one or more of the request fields evaluated to false.');
 }
 
-/** URL of a resource. */
-export function locationOf(parts: OperationParts, call: Call, path: string): string {
-  return `${call.baseUrl ?? parts.apiUrl}${path}`;
+/**
+ * The document that the request brought.
+ * @throws Refusal MissingBody
+ */
+export function payloadOf<T>(call: Call, member: string): T {
+  const payload = call.input[member];
+  if (payload === undefined || payload === null) {
+    refuse('MissingBody', 'This operation requires a body. Ensure that the body is present and the Content-Type header is set.');
+  }
+  return payload as T;
 }
 
 export interface PageRequest {
@@ -108,18 +115,18 @@ export async function findVersion<Row extends Versioned>(noun: Noun<Row>, id: un
 }
 
 /** Output of every operation that makes a row. */
-export async function created<Row extends Versioned>(noun: Noun<Row>, row: Row, parts: OperationParts, call: Call): Promise<Output> {
-  return { [noun.name]: await noun.describe(row), Location: locationOf(parts, call, `${noun.path}/${row.id}`), ETag: row.etag };
+export async function created<Row extends Versioned>(noun: Noun<Row>, row: Row, parts: OperationParts): Promise<Output> {
+  return { [noun.name]: await noun.describe(row), Location: `${parts.apiUrl}${noun.path}/${row.id}`, ETag: row.etag };
 }
 
 /** The six operations of a noun by their names. */
-export function operationsOf<Row extends Versioned>(noun: Noun<Row>, parts: OperationParts): OperationTable {
+export function operationsOf<Row extends Versioned, Config>(noun: Noun<Row, Config>, parts: OperationParts): OperationTable {
   const { name } = noun;
   const configMember = `${name}Config`;
   const settled = noun.settled;
 
   return {
-    [`Create${name}`]: async (call) => created(noun, await noun.create(call.input[configMember], call), parts, call),
+    [`Create${name}`]: async (call) => created(noun, await noun.create(payloadOf(call, configMember)), parts),
 
     [`Get${name}`]: async (call) => {
       const read = (): Promise<Row> => find(noun, call.input['Id']);
@@ -134,12 +141,12 @@ export function operationsOf<Row extends Versioned>(noun: Noun<Row>, parts: Oper
 
     [`Update${name}`]: async (call) => {
       const current = await findVersion(noun, call.input['Id'], ifMatchOf(call));
-      const row = await noun.update(current, call.input[configMember], call);
+      const row = await noun.update(current, payloadOf(call, configMember));
       return { [name]: await noun.describe(row), ETag: row.etag };
     },
 
     [`Delete${name}`]: async (call) => {
-      await noun.remove(await findVersion(noun, call.input['Id'], ifMatchOf(call)), call);
+      await noun.remove(await findVersion(noun, call.input['Id'], ifMatchOf(call)));
       return {};
     },
 

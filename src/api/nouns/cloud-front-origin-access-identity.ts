@@ -1,6 +1,5 @@
 // Origin access identities: create, read, update, delete, list.
 import type { CloudFrontOriginAccessIdentityConfig } from '@aws-sdk/client-cloudfront';
-import { required } from '../../model/argument';
 import { canonicalUserId, resourceId, versionTag } from '../../model/ids';
 import { checkIdentityUpdate, prepareIdentityConfig, type IdentityConfig } from '../../model/origin-access-identity';
 import { refuse } from '../../model/refusal';
@@ -13,10 +12,6 @@ const kind = 'origin-access-identity';
 
 function configOf(row: ResourceRow): IdentityConfig {
   return row.config as unknown as IdentityConfig;
-}
-
-function prepare(config: unknown, parts: OperationParts): IdentityConfig {
-  return prepareIdentityConfig(required(config as CloudFrontOriginAccessIdentityConfig, 'CloudFrontOriginAccessIdentityConfig'), parts.limits);
 }
 
 function alreadyExists(): never {
@@ -68,13 +63,13 @@ async function remove(current: ResourceRow, parts: OperationParts): Promise<void
 }
 
 export function originAccessIdentityOperations(parts: OperationParts): OperationTable {
-  return operationsOf<ResourceRow>({
+  return operationsOf<ResourceRow, CloudFrontOriginAccessIdentityConfig>({
     name: 'CloudFrontOriginAccessIdentity', plural: 'CloudFrontOriginAccessIdentities',
     path: '/2020-05-31/origin-access-identity/cloudfront', missing: 'NoSuchCloudFrontOriginAccessIdentity',
-    create: (config) => insert(prepare(config, parts), parts),
+    create: (config) => insert(prepareIdentityConfig(config, parts.limits), parts),
     get: (id) => parts.store.resources.get(kind, id),
     settled: null,
-    update: (current, config) => update(current, prepare(config, parts), parts),
+    update: (current, config) => update(current, prepareIdentityConfig(config, parts.limits), parts),
     remove: (current) => remove(current, parts),
     list: (marker, itemsMax) => parts.store.resources.list(kind, marker, itemsMax),
     describe: (row) => ({ Id: row.id, S3CanonicalUserId: row.attributes['S3CanonicalUserId'], CloudFrontOriginAccessIdentityConfig: row.config }),

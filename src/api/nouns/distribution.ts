@@ -13,7 +13,7 @@ import type { DistributionRow, Tag } from '../../store/store';
 import { configContext } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
-import { created, findVersion, ifMatchOf, operationsOf, preconditionFailed, type Noun } from '../verbs';
+import { created, findVersion, ifMatchOf, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
 
 type Row = Record<string, unknown>;
 
@@ -136,13 +136,13 @@ function summarize(row: DistributionRow): Row {
 }
 
 /** The noun, which invalidations need too. */
-export function distributionNoun(parts: OperationParts): Noun<DistributionRow> {
+export function distributionNoun(parts: OperationParts): Noun<DistributionRow, DistributionConfig> {
   return {
     name: 'Distribution', plural: 'Distributions', path: '/2020-05-31/distribution', missing: 'NoSuchDistribution',
-    create: (config) => insert(required(config as DistributionConfig, 'DistributionConfig'), [], parts),
+    create: (config) => insert(config, [], parts),
     get: (id) => parts.store.distributions.get('web', id),
     settled: (row) => row.status === 'Deployed',
-    update: (current, config) => update(current, required(config as DistributionConfig, 'DistributionConfig'), parts),
+    update: (current, config) => update(current, config, parts),
     remove: (current) => remove(current, parts),
     list: (marker, itemsMax) => parts.store.distributions.list('web', marker, itemsMax),
     describe: (row) => describe(row, parts),
@@ -152,13 +152,13 @@ export function distributionNoun(parts: OperationParts): Noun<DistributionRow> {
 }
 
 async function createWithTags(call: Call, parts: OperationParts): Promise<DistributionRow> {
-  const both = required(call.input['DistributionConfigWithTags'] as DistributionConfigWithTags, 'DistributionConfigWithTags');
+  const both = payloadOf<DistributionConfigWithTags>(call, 'DistributionConfigWithTags');
   const tags = prepareTags(both.Tags, parts.limits);
   return insert(required(both.DistributionConfig, 'DistributionConfig'), tags, parts);
 }
 
 /** guide: continuous-deployment: the copy is a staging distribution. */
-async function copy(noun: Noun<DistributionRow>, call: Call, parts: OperationParts): Promise<DistributionRow> {
+async function copy(noun: Noun<DistributionRow, DistributionConfig>, call: Call, parts: OperationParts): Promise<DistributionRow> {
   const { PrimaryDistributionId: id, CallerReference: reference, Staging: staging, Enabled: enabled } = call.input;
   const primary = configOf(await findVersion(noun, id, ifMatchOf(call)));
   if (staging !== true) refuse('InvalidArgument', 'The parameter Staging must be true.');
@@ -170,7 +170,7 @@ export function distributionOperations(parts: OperationParts): OperationTable {
   const noun = distributionNoun(parts);
   return {
     ...operationsOf(noun, parts),
-    CreateDistributionWithTags: async (call) => created(noun, await createWithTags(call, parts), parts, call),
-    CopyDistribution: async (call) => created(noun, await copy(noun, call, parts), parts, call),
+    CreateDistributionWithTags: async (call) => created(noun, await createWithTags(call, parts), parts),
+    CopyDistribution: async (call) => created(noun, await copy(noun, call, parts), parts),
   };
 }

@@ -1,6 +1,5 @@
 // Invalidations of a web distribution: create, read, list.
 import type { InvalidationBatch } from '@aws-sdk/client-cloudfront';
-import { required } from '../../model/argument';
 import { invalidationId } from '../../model/ids';
 import { prepareInvalidationBatch, samePaths } from '../../model/invalidation';
 import { filled } from '../../model/quantity';
@@ -8,7 +7,7 @@ import { refuse } from '../../model/refusal';
 import type { InvalidationRow } from '../../store/store';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
-import { find, isId, locationOf, pageOutput, pageRequestOf } from '../verbs';
+import { find, isId, pageOutput, pageRequestOf, payloadOf } from '../verbs';
 import { distributionNoun } from './distribution';
 
 function describe(row: InvalidationRow): Record<string, unknown> {
@@ -44,9 +43,8 @@ export function invalidationOperations(parts: OperationParts): OperationTable {
   return {
     CreateInvalidation: async (call) => {
       const distributionId = await distributionIdOf(call);
-      const row = await insert(distributionId, required(call.input['InvalidationBatch'] as InvalidationBatch, 'InvalidationBatch'), parts);
-      const path = `${distributions.path}/${distributionId}/invalidation/${row.id}`;
-      return { Location: locationOf(parts, call, path), Invalidation: describe(row) };
+      const row = await insert(distributionId, payloadOf<InvalidationBatch>(call, 'InvalidationBatch'), parts);
+      return { Location: `${parts.apiUrl}${distributions.path}/${distributionId}/invalidation/${row.id}`, Invalidation: describe(row) };
     },
 
     GetInvalidation: async (call) => {

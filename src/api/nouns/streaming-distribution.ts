@@ -11,7 +11,7 @@ import type { DistributionRow, Tag } from '../../store/store';
 import { configContext } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
-import { created, operationsOf, preconditionFailed, type Noun } from '../verbs';
+import { created, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
 import { aliasTaken } from './distribution';
 
 type Row = Record<string, unknown>;
@@ -80,20 +80,19 @@ function summarize(row: DistributionRow): Row {
 }
 
 async function createWithTags(call: Call, parts: OperationParts): Promise<DistributionRow> {
-  const both = required(call.input['StreamingDistributionConfigWithTags'] as StreamingDistributionConfigWithTags, 'StreamingDistributionConfigWithTags');
+  const both = payloadOf<StreamingDistributionConfigWithTags>(call, 'StreamingDistributionConfigWithTags');
   const tags = prepareTags(both.Tags, parts.limits);
   return insert(required(both.StreamingDistributionConfig, 'StreamingDistributionConfig'), tags, parts);
 }
 
 export function streamingDistributionOperations(parts: OperationParts): OperationTable {
-  const given = (config: unknown): StreamingDistributionConfig => required(config as StreamingDistributionConfig, 'StreamingDistributionConfig');
-  const noun: Noun<DistributionRow> = {
+  const noun: Noun<DistributionRow, StreamingDistributionConfig> = {
     name: 'StreamingDistribution', plural: 'StreamingDistributions', path: '/2020-05-31/streaming-distribution',
     missing: 'NoSuchStreamingDistribution',
-    create: (config) => insert(given(config), [], parts),
+    create: (config) => insert(config, [], parts),
     get: (id) => parts.store.distributions.get('streaming', id),
     settled: (row) => row.status === 'Deployed',
-    update: (current, config) => update(current, given(config), parts),
+    update: (current, config) => update(current, config, parts),
     remove: (current) => remove(current, parts),
     list: (marker, itemsMax) => parts.store.distributions.list('streaming', marker, itemsMax),
     describe,
@@ -102,6 +101,6 @@ export function streamingDistributionOperations(parts: OperationParts): Operatio
   };
   return {
     ...operationsOf(noun, parts),
-    CreateStreamingDistributionWithTags: async (call) => created(noun, await createWithTags(call, parts), parts, call),
+    CreateStreamingDistributionWithTags: async (call) => created(noun, await createWithTags(call, parts), parts),
   };
 }
