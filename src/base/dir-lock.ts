@@ -1,5 +1,5 @@
 // One owner for a directory: a lock file that a dead owner's successor recognises as stale.
-import { readFileSync, renameSync, rmSync, utimesSync, writeFileSync, linkSync, statSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Fault, codeOf } from './fault';
@@ -48,7 +48,7 @@ function isAlive(owner: Owner | null, touchedAtMs: number, nowMs: number): boole
   return isRunning(owner.pid) && startOf(owner.pid) === owner.startedAt;
 }
 
-/** Moves a stale lock out of the way; false when it turned out not to be the one that was judged. */
+/** Moves a stale lock out of the way, unless it turns out not to be the one that was judged. */
 function clearStale(file: string, judged: string): void {
   const aside = `${file}.${process.pid}`;
   try {
@@ -64,13 +64,17 @@ function clearStale(file: string, judged: string): void {
   rmSync(aside, { force: true });
 }
 
+function unwritable(dir: string, thrown: unknown): Fault {
+  return new Fault('data-dir-broken', 'machine', `cannot write to ${dir} (${codeOf(thrown) ?? 'unknown error'}): make it a writable directory or choose another EDGEFRONT_DATA_DIR`, { cause: thrown });
+}
+
 function tryTake(file: string, mine: string): boolean {
   try {
     writeFileSync(file, mine, { flag: 'wx', mode: 0o600 });
     return true;
   } catch (thrown) {
     if (codeOf(thrown) === 'EEXIST') return false;
-    throw new Fault('data-dir-broken', 'machine', `cannot write to ${path.dirname(file)} (${codeOf(thrown) ?? 'unknown error'}): make it writable or choose another EDGEFRONT_DATA_DIR`, { cause: thrown });
+    throw unwritable(path.dirname(file), thrown);
   }
 }
 
@@ -89,7 +93,7 @@ export interface DirLock { release(): void }
 
 /**
  * Takes a directory for this process.
- * @param dir must exist
+ * @param dir made (only this user may enter) when it does not exist
  * @param nowMs wall time, milliseconds
  * @throws Fault `data-dir-in-use` naming the owner's pid; `data-dir-broken` when the directory cannot be written
  */
@@ -98,6 +102,7 @@ export function lockDir(dir: string, nowMs: number): DirLock {
   const mine = JSON.stringify({ pid: process.pid, startedAt: startOf(process.pid), host: hostname() } satisfies Owner);
   const inUse = (by: string): Fault => new Fault('data-dir-in-use', 'machine', `${dir} is in use by ${by}: stop it, or choose another EDGEFRONT_DATA_DIR`);
   if (heldHere.has(file)) throw inUse('this very process');
+  try { mkdirSync(dir, { recursive: true, mode: 0o700 }); } catch (thrown) { throw unwritable(dir, thrown); }
   for (let attempt = 1; !tryTake(file, mine); attempt += 1) {
     const lock = readLock(file);
     if (lock === null) continue;

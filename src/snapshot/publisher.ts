@@ -25,6 +25,8 @@ export interface NodeState {
   readonly connected: boolean;
   readonly ackedSeq: number;
   readonly refusals: readonly Refused[];
+  /** How long ago anything came from it. */
+  readonly heardAgoMs: number;
 }
 
 /** What happens to nodes; called synchronously, must not throw. */
@@ -60,7 +62,7 @@ export interface WebSocketPublisherOptions {
 
 const nodesMax = 2_000;
 const helloTimeoutMs = 5_000;
-const heartbeatMs = 1_000;
+const heartbeatMsMax = 1_000;
 /** Sent and not acknowledged; beyond, the node gets nothing more until it answers, then the newest state at once. */
 const unackedTransfersMax = 64;
 const unackedBytesMax = 8 * 1024 * 1024;
@@ -104,7 +106,8 @@ class NodeLink {
   state(): NodeState | null {
     if (this.hello === null) return null;
     const { role, pop, addresses, version } = this.hello;
-    return { id: this.subject, role, pop, addresses, version, connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals };
+    const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
+    return { id: this.subject, role, pop, addresses, version, connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs };
   }
 
   /** Says hello to a silent node, or cuts it off. */
@@ -331,7 +334,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     }
   });
   const port = await listen(server, options.bind, options.port);
-  const heartbeat = setInterval(() => fleet.beatAll(), heartbeatMs);
+  const heartbeat = setInterval(() => fleet.beatAll(), Math.min(heartbeatMsMax, options.nodeLostMs / 3));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     clearInterval(heartbeat);

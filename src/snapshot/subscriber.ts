@@ -1,6 +1,5 @@
 // A node's side of the wire: dials the worker, applies what it is told, keeps it on disk, acknowledges.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, type RawData } from 'ws';
 import { assert } from '../base/assert';
@@ -124,13 +123,14 @@ class Follower {
   }
 
   private takeFull(head: Full, parts: readonly (Full & Part)[]): void {
-    const sites = parts.flatMap((part) => part.sites);
-    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq);
-    const refused = this.refused(found, sites, parts.flatMap((part) => part.malformed));
+    const malformed = parts.flatMap((part) => part.malformed);
     const before = this.journal.remembered.sites;
+    // What it had of a site that came malformed goes on.
+    const sites = [...parts.flatMap((part) => part.sites), ...malformed.flatMap((refusal) => before.get(refusal.site) ?? [])];
+    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq);
+    const refused = this.refused(found, sites, malformed);
     const accepted = new Map<string, Site>();
     for (const site of sites) if (!refused.has(site.id)) accepted.set(site.id, site);
-    // What it had of a refused site goes on.
     for (const id of refused.keys()) {
       const previous = before.get(id);
       if (previous !== undefined) accepted.set(id, previous);
@@ -268,7 +268,7 @@ class Link {
   private take(transfer: readonly Part[]): void {
     const [first] = transfer;
     // A delta may repeat what is in force but not yet on disk, or refused; it never goes back.
-    if (first?.type === 'delta' && first.seq < this.follower.durableSeq) throw new Fault('out-of-order', 'peer', 'a delta from the past');
+    if (first?.type === 'delta' && first.seq < this.follower.seqInForce) throw new Fault('out-of-order', 'peer', 'a delta from the past');
     this.follower.take(transfer);
     this.unpersisted = true;
     this.persisting ??= this.persistAndAck().finally(() => { this.persisting = null; });
@@ -309,7 +309,12 @@ export function redialDelayMs(failures: number, random: number): number {
  * @throws Fault `data-dir-in-use`, `data-dir-broken`
  */
 export async function startSubscriber(options: SubscriberOptions): Promise<Subscriber> {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  if (!URL.canParse(options.workerUrl) || !/^wss?:/.test(options.workerUrl)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, not "${options.workerUrl}"`);
+  }
+  if (!/^[\x21-\x7e]{1,255}$/.test(options.node)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.node}"`);
+  }
   const lock = lockDir(options.dir, options.clock.nowMs());
   let follower: Follower;
   try {

@@ -1,10 +1,10 @@
 // The embedded Postgres of `all`: PGlite in a thread, its data in a directory, reached through a socket like any Postgres.
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../base/clock';
 import { lockDir } from '../base/dir-lock';
-import { Fault, codeOf } from '../base/fault';
+import { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import type { Service } from '../base/service';
 import type { EmbeddedServerOptions } from './embedded-server';
@@ -23,14 +23,6 @@ export interface EmbeddedPostgresOptions {
   /** Made when it does not exist; belongs to one process at a time. */
   readonly dir: string;
   readonly log: Log;
-}
-
-function prepareDir(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (thrown) {
-    throw new Fault('data-dir-broken', 'machine', `cannot create ${dir} (${codeOf(thrown) ?? 'unknown error'}): make its parent writable or choose another EDGEFRONT_DATA_DIR`, { cause: thrown });
-  }
 }
 
 /** A unix socket, which only this user can reach; loopback where its path would be too long. */
@@ -83,7 +75,6 @@ async function closeThread(worker: Worker): Promise<void> {
  * @throws Fault `data-dir-in-use`, `data-dir-broken`
  */
 export async function startEmbeddedPostgres({ dir, log }: EmbeddedPostgresOptions): Promise<Service & { readonly url: string }> {
-  prepareDir(dir);
   const lock = lockDir(dir, systemClock.nowMs());
   let worker: Worker | undefined;
   try {

@@ -24,11 +24,11 @@ function rowOf(record: NodeRecord): NodeRow {
 
 export function nodesIn(database: Database): NodeStore {
   return {
-    put: async (row) => {
+    put: async (row, seenAgoMs = 0) => {
       await database.read((prisma) => prisma.$executeRaw`
         INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals")
         VALUES (${row.id}, ${row.role}, ${row.pop}, ${[...row.addresses]}::text[], ${row.version}, ${row.connected}, ${row.ackedSeq}::bigint,
-                clock_timestamp(), ${JSON.stringify(row.refusals)}::jsonb)
+                clock_timestamp() - make_interval(secs => ${seenAgoMs / 1000}::float8), ${JSON.stringify(row.refusals)}::jsonb)
         ON CONFLICT ("id") DO UPDATE SET "role" = excluded."role", "pop" = excluded."pop", "addresses" = excluded."addresses",
           "version" = excluded."version", "connected" = excluded."connected", "acked_seq" = excluded."acked_seq",
           "last_seen" = excluded."last_seen", "refusals" = excluded."refusals"`);

@@ -151,8 +151,8 @@ export interface NodeRow {
 }
 
 export interface NodeStore {
-  /** Marks a node as seen now (the database's clock). */
-  put(row: Omit<NodeRow, 'lastSeen' | 'live'>): Promise<void>;
+  /** Marks a node as seen `seenAgoMs` ago (the database's clock); 0 when left out. */
+  put(row: Omit<NodeRow, 'lastSeen' | 'live'>, seenAgoMs?: number): Promise<void>;
   list(nodeLostMs: number): Promise<readonly NodeRow[]>;
   /** A node that left for good. */
   remove(id: string): Promise<void>;

@@ -1,0 +1,154 @@
+// The worker process: reads the change log, keeps every node up to date, settles statuses.
+//
+// Several workers do no harm: each has its own nodes and all settle from the same rows. A node is told by one of them.
+import { hostname } from 'node:os';
+import { AssertionFailed } from '../base/assert';
+import type { Clock } from '../base/clock';
+import type { Config } from '../base/config';
+import { Fault, codeOf, messageOf } from '../base/fault';
+import type { Log } from '../base/log';
+import { sleep, type Service } from '../base/service';
+import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
+import type { Store } from '../store/store';
+import { Delivery } from './deliver';
+import { Settler } from './settle';
+
+export interface WorkerParts {
+  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version?: string;
+}
+
+const heartbeatMsMax = 1_000;
+const pruneEveryMs = 600_000;
+/** After a failed read; the database is given time to come back. */
+const retryMs = 500;
+
+/** A wait that can be cut short by `wake`; a wake between two waits is not lost. */
+class Alarm {
+  private woken = false;
+  private ring: (() => void) | null = null;
+
+  wake(): void {
+    this.woken = true;
+    this.ring?.();
+  }
+
+  async wait(durationMs: number): Promise<void> {
+    if (!this.woken) {
+      const stop = new AbortController();
+      this.ring = () => stop.abort();
+      await sleep(durationMs, stop.signal);
+      this.ring = null;
+    }
+    this.woken = false;
+  }
+}
+
+class RunningWorker {
+  private readonly alarm = new Alarm();
+  private stopped = false;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private following: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly parts: WorkerParts,
+    private readonly delivery: Delivery,
+    private readonly settler: Settler,
+    private readonly publisher: Publisher,
+    private readonly id: string,
+  ) {}
+
+  start(): void {
+    const { nodeLostMs, changeRetentionS } = this.parts.config;
+    const every = (durationMs: number, act: () => Promise<void>, event: string): void => {
+      this.timers.push(setInterval(() => { act().catch((thrown: unknown) => this.complain(event, thrown)); }, durationMs));
+    };
+    every(Math.min(heartbeatMsMax, nodeLostMs / 3), () => this.beat(), 'heartbeat-failed');
+    every(pruneEveryMs, () => this.parts.store.changes.prune(changeRetentionS), 'prune-failed');
+    this.timers.push(setTimeout(() => this.settler.forgetAwaited(), nodeLostMs));
+    this.following = this.follow();
+  }
+
+  wake(): void { this.alarm.wake(); }
+
+  private complain(event: string, thrown: unknown): void {
+    this.parts.log.warn(event, { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
+  }
+
+  private async follow(): Promise<void> {
+    let failing = false;
+    while (!this.stopped) {
+      try {
+        while (!this.stopped && await this.delivery.poll()) this.publisher.publish();
+        failing = false;
+        await this.alarm.wait(this.parts.config.changePollMs);
+      } catch (thrown) {
+        if (thrown instanceof AssertionFailed) throw thrown;
+        if (!failing) this.complain('change-log-unreadable', thrown);
+        failing = true;
+        await this.alarm.wait(retryMs);
+      }
+    }
+  }
+
+  /** Every node heard of is written as live, this one too; then it may be that a lost one no longer holds anything up. */
+  async beat(): Promise<void> {
+    for (const node of this.publisher.nodes()) this.settler.changed(node);
+    this.settler.settle();
+    await this.parts.store.nodes.put(this.ownRow());
+  }
+
+  private ownRow(): Parameters<Store['nodes']['put']>[0] {
+    const { config, version } = this.parts;
+    return {
+      id: this.id, role: 'worker', pop: config.pop, addresses: [`ws://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    this.alarm.wake();
+    await this.following;
+    await this.publisher.close();
+    await this.settler.idle();
+    await this.parts.store.nodes.remove(this.id).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
+  }
+}
+
+/**
+ * Loads what there is, opens the nodes' channel and follows the log until closed.
+ * @throws Fault `bad-setting` without a node secret, `port-in-use`, or what the store throws
+ */
+export async function startWorker(parts: WorkerParts): Promise<Service & { readonly port: number }> {
+  const { config, store, clock, log } = parts;
+  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
+  const delivery = await Delivery.load(store.changes, log);
+  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, log });
+  await settler.begin();
+  // Once the worker stops, its closing the channel says nothing about the nodes.
+  let stopping = false;
+  const watch: NodeWatch = {
+    changed: (node: NodeState) => { if (!stopping) settler.changed(node); },
+    left: (id) => { if (!stopping) settler.left(id); },
+  };
+  const publisher = await startWebSocketPublisher({
+    snapshot: delivery.snapshot, bind: config.bind, port: config.workerPort, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
+  });
+  const worker = new RunningWorker(parts, delivery, settler, publisher, `worker-${hostname()}`);
+  const listener = await store.changes.listen(() => worker.wake());
+  worker.start();
+  await worker.beat();
+  log.info('worker-ready', { port: publisher.port, sites: delivery.snapshot.size, seq: delivery.snapshot.seq });
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    stopping = true;
+    await listener.close();
+    await worker.stop();
+  };
+  return { port: publisher.port, close: () => closing ??= close() };
+}
