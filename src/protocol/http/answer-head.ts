@@ -53,7 +53,6 @@ function needsCleaning(value: string): boolean {
  * characters beyond latin1, whose low byte alone would be sent and could be a line end.
  */
 function cleaned(value: string): string {
-  // eslint-disable-next-line no-control-regex -- controls are what is looked for
   return needsCleaning(value) ? value.replace(/[^\t\x20-\x7e\x80-\xff]/g, ' ') : value;
 }
 

@@ -1,0 +1,134 @@
+// The listener for viewers over HTTP/1.1: accepts, keeps the connections, keeps their time, closes them.
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { systemClock, type Clock } from '../../base/clock';
+import { codeOf, Fault, messageOf } from '../../base/fault';
+import { silentLog, type Log } from '../../base/log';
+import { formatHttpDate } from '../../protocol/http/date';
+import { Http1Connection, type ConnectionHost } from './connection';
+import { HeadBlock, type RequestHandler } from './exchange';
+import { defaultHttpLimits, type HttpLimits } from './limits';
+import { Scratch } from './output';
+
+export interface HttpServerOptions {
+  /** Address to listen on. */
+  readonly bind: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly handler: RequestHandler;
+  /** What to say to a request that cannot be understood, before the connection is closed; a line of text if not given. */
+  readonly malformed?: (status: number) => { readonly block: HeadBlock; readonly body: Buffer };
+  readonly limits?: Partial<HttpLimits>;
+  readonly log?: Log;
+  readonly clock?: Clock;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** How many are open. */
+  connections(): number;
+  /** Accepts no more, ends idle connections, lets the others finish their answer for `graceMs`. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+const CLOSED_BLOCK_FIELDS = ['content-type', 'text/plain; charset=utf-8'];
+
+function plainRefusal(status: number): { block: HeadBlock; body: Buffer } {
+  return { block: new HeadBlock(status, CLOSED_BLOCK_FIELDS), body: Buffer.from(`The request could not be understood (${status}).\n`) };
+}
+
+/** What connections share, and the one timer for all of them. */
+class Host implements ConnectionHost {
+  readonly handler: RequestHandler;
+  readonly malformed: ConnectionHost['malformed'];
+  readonly limits: HttpLimits;
+  readonly scheme = 'http';
+  readonly log: Log;
+  readonly scratch = new Scratch();
+  readonly connections = new Set<Http1Connection>();
+  nowMs: number;
+  dateLine: string;
+  closing = false;
+  /** Refused since the last sweep because `connectionsMax` were open. */
+  turnedAway = 0;
+  /** Called when the last connection is gone. */
+  onEmpty: (() => void) | null = null;
+  private readonly clock: Clock;
+
+  constructor(options: HttpServerOptions) {
+    this.handler = options.handler;
+    this.malformed = options.malformed ?? plainRefusal;
+    this.limits = { ...defaultHttpLimits, ...options.limits };
+    this.log = options.log ?? silentLog;
+    this.clock = options.clock ?? systemClock;
+    this.nowMs = this.clock.monotonicMs();
+    this.dateLine = this.dateLineNow();
+  }
+
+  sweep(): void {
+    this.nowMs = this.clock.monotonicMs();
+    this.dateLine = this.dateLineNow();
+    for (const connection of this.connections) connection.sweep(this.nowMs);
+    if (this.turnedAway > 0) this.log.warn('viewers-turned-away', { count: this.turnedAway, connectionsMax: this.limits.connectionsMax });
+    this.turnedAway = 0;
+  }
+
+  gone(connection: Http1Connection): void {
+    this.connections.delete(connection);
+    if (this.connections.size === 0) this.onEmpty?.();
+  }
+
+  /** Resolves when no connection is left; after `graceMs` the rest is cut off. */
+  async drain(graceMs: number): Promise<void> {
+    this.closing = true;
+    for (const connection of this.connections) connection.retire();
+    if (this.connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => { for (const connection of this.connections) connection.destroy(); }, graceMs);
+      this.onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private dateLineNow(): string {
+    return `Date: ${formatHttpDate(this.clock.nowMs())}\r\n`;
+  }
+}
+
+function listen(server: Server, bind: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (thrown) => {
+      const taken = codeOf(thrown) === 'EADDRINUSE';
+      reject(new Fault(taken ? 'port-in-use' : 'listen-failed', 'machine',
+        taken ? `port ${port} on ${bind} is in use by another program` : `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
+    });
+    server.listen({ host: bind, port, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/**
+ * Starts an HTTP/1.1 server for viewers.
+ * @throws Fault `port-in-use`, `listen-failed`
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const host = new Host(options);
+  // Half open: a viewer that has said all it wants to say still gets its answer.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    host.connections.add(new Http1Connection(host, socket));
+  });
+  server.maxConnections = host.limits.connectionsMax;
+  server.on('drop', () => { host.turnedAway += 1; });
+  const port = await listen(server, options.bind, options.port);
+  server.on('error', (thrown) => host.log.error('listener-failed', { message: messageOf(thrown) }));
+  const timer = setInterval(() => host.sweep(), host.limits.sweepMs);
+
+  let closed: Promise<void> | null = null;
+  const close = async (graceMs: number): Promise<void> => {
+    const stopped = new Promise<void>((resolve) => { server.close(() => resolve()); });
+    await host.drain(graceMs);
+    clearInterval(timer);
+    await stopped;
+  };
+  return { port, connections: () => host.connections.size, close: (graceMs) => (closed ??= close(graceMs)) };
+}
