@@ -93,8 +93,12 @@ export function changesIn(database: Database, options: ChangesOptions): ChangeSt
     settle: (seq) => settle(database, seq),
     listen: async (wake) => {
       options.localWakes.add(wake);
-      const listener = listenForChanges(options.databaseUrl, wake, options.log);
+      const listener = listenForChanges({
+        databaseUrl: options.databaseUrl, wake, log: options.log,
+        notify: async () => { await database.read((prisma) => prisma.$queryRaw`SELECT pg_notify(${changeChannel}, '')::text`); },
+      });
       return {
+        notifying: () => listener.notifying(),
         async close() {
           options.localWakes.delete(wake);
           await listener.close();

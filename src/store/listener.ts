@@ -4,6 +4,7 @@ import { messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep } from '../base/service';
 import { connectClient } from './connection';
+import type { ChangeListener } from './store';
 import { changeChannel } from './transaction';
 
 const reconnectDelayMs = 1_000;
@@ -18,41 +19,61 @@ function lostOrAborted(client: Client, signal: AbortSignal): Promise<void> {
   });
 }
 
-async function listenOnce(databaseUrl: string, wake: () => void, signal: AbortSignal): Promise<void> {
-  const client = await connectClient(databaseUrl);
-  try {
-    client.on('notification', () => wake());
-    const lost = lostOrAborted(client, signal);
-    await client.query(`LISTEN ${changeChannel}`);
-    // Whatever was committed while nobody listened.
-    wake();
-    await lost;
-  } finally {
-    await client.end().catch(() => undefined);
+/** One listening connection after another. */
+class Listener implements ChangeListener {
+  private readonly stop = new AbortController();
+  private readonly running: Promise<void>;
+  private heard = false;
+
+  constructor(private readonly options: ListenerOptions) {
+    this.running = this.run();
+  }
+
+  notifying(): boolean { return this.heard; }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stop.signal.aborted) {
+      try {
+        await this.listenOnce();
+      } catch (thrown) {
+        this.options.log.debug('listen-failed', { reason: messageOf(thrown) });
+      }
+      await sleep(reconnectDelayMs, this.stop.signal);
+    }
+  }
+
+  private async listenOnce(): Promise<void> {
+    const { databaseUrl, wake, notify } = this.options;
+    const client = await connectClient(databaseUrl);
+    try {
+      client.on('notification', () => { this.heard = true; wake(); });
+      const lost = lostOrAborted(client, this.stop.signal);
+      await client.query(`LISTEN ${changeChannel}`);
+      // From another connection: behind some poolers LISTEN succeeds and nothing ever comes. It also wakes for
+      // whatever was committed while nobody listened.
+      await notify();
+      await lost;
+    } finally {
+      this.heard = false;
+      await client.end().catch(() => undefined);
+    }
   }
 }
 
-/**
- * Calls `wake` at each notification, and after each time the connection is (re)made. Never fails: where the database
- * has no notifications (the embedded one) or is away, the caller's polling covers it.
- */
-export function listenForChanges(databaseUrl: string, wake: () => void, log: Log): { close(): Promise<void> } {
-  const stop = new AbortController();
-  const run = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      try {
-        await listenOnce(databaseUrl, wake, stop.signal);
-      } catch (thrown) {
-        log.debug('listen-failed', { reason: messageOf(thrown) });
-      }
-      await sleep(reconnectDelayMs, stop.signal);
-    }
-  };
-  const running = run();
-  return {
-    async close() {
-      stop.abort();
-      await running;
-    },
-  };
+export interface ListenerOptions {
+  readonly databaseUrl: string;
+  readonly wake: () => void;
+  /** Sends a notification over another connection. */
+  readonly notify: () => Promise<void>;
+  readonly log: Log;
+}
+
+/** Calls `wake` at each notification. Never fails: while the database is away, the caller's polling covers it. */
+export function listenForChanges(options: ListenerOptions): ChangeListener {
+  return new Listener(options);
 }

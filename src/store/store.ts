@@ -168,6 +168,12 @@ export interface Change {
   readonly action: 'put' | 'remove';
 }
 
+export interface ChangeListener {
+  /** Notifications were seen to arrive on the present connection, so that polling need not be dense. */
+  notifying(): boolean;
+  close(): Promise<void>;
+}
+
 /** What the worker reads and writes. */
 export interface ChangeStore {
   /** Identity of this database's history; a node with another one starts anew. */
@@ -185,8 +191,8 @@ export interface ChangeStore {
   invalidationsAfter(seq: number, itemsMax: number): Promise<readonly InvalidationRow[]>;
   /** Everything whose change is at or below `seq` is on every live node: Deployed, Completed. */
   settle(seq: number): Promise<void>;
-  /** Calls back when something may have changed (NOTIFY where the database has it); polling stays necessary. */
-  listen(wake: () => void): Promise<{ close(): Promise<void> }>;
+  /** Calls back when something may have changed (NOTIFY where it arrives); polling stays necessary. */
+  listen(wake: () => void): Promise<ChangeListener>;
 }
 
 export interface Store {

@@ -9,7 +9,7 @@ import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
-import type { Store } from '../store/store';
+import type { ChangeListener, Store } from '../store/store';
 import { Delivery } from './deliver';
 import { Settler } from './settle';
 
@@ -22,6 +22,8 @@ export interface WorkerParts {
 }
 
 const heartbeatMsMax = 1_000;
+/** Polling beside notifications. */
+const notifiedPollMs = 500;
 const pruneEveryMs = 600_000;
 /** After a failed read; the database is given time to come back. */
 const retryMs = 500;
@@ -52,6 +54,7 @@ class RunningWorker {
   private stopped = false;
   private readonly timers: NodeJS.Timeout[] = [];
   private following: Promise<void> = Promise.resolve();
+  private listener: ChangeListener | null = null;
 
   constructor(
     private readonly parts: WorkerParts,
@@ -72,10 +75,19 @@ class RunningWorker {
     this.following = this.follow();
   }
 
-  wake(): void { this.alarm.wake(); }
+  /** Wakes as soon as something is committed, where the database tells. */
+  async listen(): Promise<void> {
+    this.listener = await this.parts.store.changes.listen(() => this.alarm.wake());
+  }
 
   private complain(event: string, thrown: unknown): void {
     this.parts.log.warn(event, { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
+  }
+
+  /** Where notifications arrive, polling only covers a connection that was lost without a word. */
+  private pollMs(): number {
+    const { changePollMs } = this.parts.config;
+    return this.listener?.notifying() === true ? Math.max(changePollMs, notifiedPollMs) : changePollMs;
   }
 
   private async follow(): Promise<void> {
@@ -84,7 +96,7 @@ class RunningWorker {
       try {
         while (!this.stopped && await this.delivery.poll()) this.publisher.publish();
         failing = false;
-        await this.alarm.wait(this.parts.config.changePollMs);
+        await this.alarm.wait(this.pollMs());
       } catch (thrown) {
         if (thrown instanceof AssertionFailed) throw thrown;
         if (!failing) this.complain('change-log-unreadable', thrown);
@@ -113,6 +125,7 @@ class RunningWorker {
     this.stopped = true;
     for (const timer of this.timers) clearTimeout(timer);
     this.alarm.wake();
+    await this.listener?.close();
     await this.following;
     await this.publisher.close();
     await this.settler.idle();
@@ -140,14 +153,13 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
     snapshot: delivery.snapshot, bind: config.bind, port: config.workerPort, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
   });
   const worker = new RunningWorker(parts, delivery, settler, publisher, `worker-${hostname()}`);
-  const listener = await store.changes.listen(() => worker.wake());
+  await worker.listen();
   worker.start();
   await worker.beat();
   log.info('worker-ready', { port: publisher.port, sites: delivery.snapshot.size, seq: delivery.snapshot.seq });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     stopping = true;
-    await listener.close();
     await worker.stop();
   };
   return { port: publisher.port, close: () => closing ??= close() };
