@@ -20,7 +20,8 @@ export function isHostName(name: string, charsMax: number): boolean {
  * Departure: CloudFront wants names that the public DNS resolves; a CDN of your own also fetches from its own network.
  */
 export function isOriginHost(host: string, charsMax: number): boolean {
-  return isHostName(host, charsMax) || isIP(host) !== 0;
+  // A zone (`fe80::1%eth0`) has a meaning on one machine only.
+  return isHostName(host, charsMax) || (isIP(host) !== 0 && !host.includes('%'));
 }
 
 /** True for hosts that never leave the machine. */

@@ -1,0 +1,25 @@
+// A streaming distribution's configuration: what is filled in and what is refused.
+import { streamingFactsOf } from '../../../src/model/facts';
+import { prepareStreamingDistributionConfig, streamingReferencesOf } from '../../../src/model/streaming-distribution';
+import { context, streamingBreaches, streamingConfig } from '../../fixtures/configs';
+
+test('the least configuration is echoed whole, and accepted unchanged', () => {
+  const { TrustedSigners: _signers, ...least } = streamingConfig();
+  const prepared = prepareStreamingDistributionConfig(least as ReturnType<typeof streamingConfig>, context);
+  expect(prepared).toEqual({
+    ...streamingConfig(), Aliases: { Quantity: 0 }, Logging: { Enabled: false, Bucket: '', Prefix: '' }, PriceClass: 'PriceClass_All',
+  });
+  expect(prepareStreamingDistributionConfig(prepared, context)).toEqual(prepared);
+});
+
+test.each(streamingBreaches().map((breach) => [breach.code, breach.what, breach.config] as const))('%s: %s', (code, _what, config) => {
+  expect(() => prepareStreamingDistributionConfig(config, context)).toThrow(expect.objectContaining({ code }));
+});
+
+test('facts and references', () => {
+  const config = { ...streamingConfig(), S3Origin: { DomainName: 'Media.example.com', OriginAccessIdentity: 'origin-access-identity/cloudfront/EIDENTITY00001' } };
+  expect(streamingFactsOf(prepareStreamingDistributionConfig(config, context))).toEqual({
+    enabled: true, aliases: [], origins: [{ originId: 'S3Origin', domainName: 'media.example.com', originPath: '' }], geo: { type: 'none', locations: [] },
+  });
+  expect(streamingReferencesOf(config)).toEqual([{ kind: 'origin-access-identity', id: 'EIDENTITY00001' }]);
+});
