@@ -27,6 +27,8 @@ const loadCore = '1';
 
 const work = mkdtempSync(path.join(os.tmpdir(), 'edgefront-bench-'));
 const stops = [];
+/** What each server has printed, told when something goes wrong. */
+const outputs = new Map();
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 const freePort = () => new Promise((resolve) => {
@@ -71,6 +73,7 @@ function launch(program, args, options = {}) {
   child.stdout.on('data', (text) => { output += text; });
   child.stderr.on('data', (text) => { output += text; });
   stops.push(() => child.kill('SIGTERM'));
+  outputs.set(program, () => output);
   return { child, output: () => output };
 }
 
@@ -130,7 +133,8 @@ http {
 }`);
   const { child, output } = launch('nginx', ['-c', path.join(dir, 'nginx.conf'), '-p', dir], { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
   await until(async () => (await ask(port, 'bench', 1024)).status === 200, 'nginx', output);
-  const pids = childrenOf(child.pid);
+  // nginx's other children load and tidy its cache, and one of them ends after a minute.
+  const pids = childrenOf(child.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker process'));
   pids.forEach(pin);
   return { name: 'nginx', port, host: 'bench', pids, hit: (headers) => headers['x-cache'] === 'HIT' };
 }
@@ -205,6 +209,7 @@ async function main() {
 try {
   await main();
 } catch (error) {
+  for (const [program, output] of outputs) process.stderr.write(`--- ${program}\n${output().slice(-2000)}\n`);
   process.stderr.write(`bench: ${error.message}\n`);
   process.exitCode = 1;
 } finally {
