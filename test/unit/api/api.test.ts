@@ -195,7 +195,7 @@ test('the handler learns that the client left', async () => {
 });
 
 test('after a body that was too large the connection is of no more use', async () => {
-  const answer = await createInvalidation(Buffer.alloc(2_000_000));
+  const answer = await createInvalidation(Buffer.alloc(2_000_000), { connection: 'keep-alive' });
   expect([answer.status, answer.headers['connection']]).toEqual([413, 'close']);
 });
 
@@ -207,6 +207,8 @@ test('healthz tells what is missing until nothing is', async () => {
   fake.failure = new Error('no database');
   expect(await ask()).toEqual([503, { status: 'unavailable', reason: 'the database does not answer' }]);
   fake.failure = null;
+  expect(await ask()).toEqual([503, { status: 'unavailable', reason: 'no worker is running' }]);
+  fake.nodes.push(liveNode('worker', { live: false }));
   expect(await ask()).toEqual([503, { status: 'unavailable', reason: 'no worker is running' }]);
   fake.nodes.push(liveNode('worker'), liveNode('edge', { live: false }));
   expect(await ask()).toEqual([503, { status: 'unavailable', reason: 'no edge is connected' }]);

@@ -92,9 +92,11 @@ test('keys that do not exist are counted together, and lock nobody out', async (
 });
 
 test('a store that was away when the tokens\' key was first needed is asked again', async () => {
-  fake.failure = new Fault('database-unavailable', 'machine', 'away', { retry: true });
   const caller = callerOf('10.0.0.1', keys);
-  await expect(authenticator.createToken(caller, keys)).rejects.toMatchObject({ kind: 'database-unavailable' });
+  const bearer: Caller = { ...caller, request: { ...caller.request, rawHeaders: ['Authorization', 'Bearer a.b.c'] } };
+  fake.failure = new Fault('database-unavailable', 'machine', 'away', { retry: true });
+  await expect(authenticator.authenticate(bearer)).rejects.toMatchObject({ kind: 'database-unavailable' });
   fake.failure = null;
+  expect(await outcome(() => authenticator.authenticate(bearer))).toBe('InvalidClientTokenId');
   expect(await authenticator.createToken(caller, keys)).toMatchObject({ expiresAt: '2026-11-23T13:00:00.000Z' });
 });

@@ -143,6 +143,20 @@ test('headers and query parameters have types too', () => {
   expect(read('ListDistributions', '', 'xml', { query: 'MaxItems=three' })).toBe('InvalidArgument');
 });
 
+test('nesting and elements up to the limits, not beyond', () => {
+  expect(readXml(Buffer.from(deep(depthMax))).name).toBe('a');
+  expect(() => readXml(Buffer.from(deep(depthMax + 1)))).toThrow('nested more than 32 deep');
+  expect(readXml(Buffer.from(`<a>${'<b/>'.repeat(elementsMax - 1)}</a>`)).children).toHaveLength(elementsMax - 1);
+  expect(() => readXml(Buffer.from(`<a>${'<b/>'.repeat(elementsMax)}</a>`))).toThrow('more than 100000 elements');
+});
+
+test('the one document element that is not called as its shape', () => {
+  const operation = operationNamed('ListAnycastIpLists');
+  expect(operation.output.body?.rootName).toBe('AnycastIpListCollection');
+  const list = { Items: [], Marker: '', MaxItems: 1, IsTruncated: false, Quantity: 0 };
+  expect(encode(operation, { AnycastIpLists: list }, 'xml').body.toString()).toContain('<AnycastIpListCollection xmlns=');
+});
+
 test('line ends become line feeds, other white space stays', () => {
   expect(readXml(Buffer.from('<a> x\r\ny\rz&#13;</a>')).text).toBe(' x\ny\nz\r');
 });
