@@ -131,6 +131,13 @@ describe('rules', () => {
       DomainName: 'localhost', CustomOriginConfig: { HTTPPort: 81, HTTPSPort: 444, OriginProtocolPolicy: 'http-only' },
     })] } }],
     ['a bucket on a server of one\'s own', { Origins: { Quantity: 1, Items: [{ ...s3Origin('web'), DomainName: 'minio.internal' }] } }],
+    ['the viewer\'s host to a server', { DefaultCacheBehavior: {
+      ...legacyConfig().DefaultCacheBehavior!, ForwardedValues: { QueryString: true, Cookies: { Forward: 'all' }, Headers: { Quantity: 1, Items: ['Host'] } },
+    } }],
+    ['gRPC', { DefaultCacheBehavior: {
+      ...leastConfig().DefaultCacheBehavior!, GrpcConfig: { Enabled: true },
+      AllowedMethods: { Quantity: 7, Items: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'] },
+    } }],
     ['an alias without a certificate', { Aliases: { Quantity: 1, Items: ['www.example.com'] } }],
     ['patterns with every character they may have', { CacheBehaviors: { Quantity: 1, Items: [behavior('/A-z0_-.*$/~"\'@:+&?')] } }],
     ['a country in each list', { Restrictions: { GeoRestriction: { RestrictionType: 'blacklist', Quantity: 1, Items: ['CH'] } } }],
