@@ -45,13 +45,11 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
       EDGEFRONT_NODE_SECRET: config.nodeSecret ?? keptSecret(path.join(config.dataDir, 'node-secret')),
       EDGEFRONT_LOG_LEVEL: process.env['EDGEFRONT_LOG_LEVEL'] ?? 'warn',
     };
-    const children = [
-      new Child('api', 'api', shared, log, clock),
-      new Child('worker', 'worker', shared, log, clock),
-      ...edgesOf(config, shared, log, clock),
-    ];
-    services.push({ close: async () => { await Promise.all(children.map((child) => child.close())); } });
-    await Promise.all(children.map((child) => child.start()));
+    const control = [new Child('api', 'api', shared, log, clock), new Child('worker', 'worker', shared, log, clock)];
+    const edges = edgesOf(config, shared, log, clock);
+    services.push({ close: async () => { await Promise.all([...control, ...edges].map((child) => child.close())); } });
+    await Promise.all(control.map((child) => child.start()));
+    await Promise.all(edges.map((edge) => edge.start()));
     await healthy(config);
     process.stdout.write(welcome(config, readAdministrator(config)));
     return { close: () => closeAll(services) };
