@@ -11,12 +11,16 @@ const silentMs = 15_000;
 
 interface Owner { readonly pid: number; readonly startedAt: string; readonly host: string }
 
-/** When a process started, as its kernel counts; empty where the kernel does not say (not Linux). Tells a reused pid from the owner's. */
+/**
+ * When a process started, as its kernel counts: tells a reused pid from the owner's. Empty where the kernel does not
+ * say (not Linux), and for a process that is dead and only waits for its parent to notice.
+ */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the command in parentheses and may hold anything; field 22 is counted after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    // The second field is the command in parentheses and may hold anything; state and start are counted after it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? '' : fields[19] ?? '';
   } catch {
     return '';
   }

@@ -59,6 +59,8 @@ class Listener implements ChangeListener {
       await notify();
       await lost;
     } finally {
+      // One may still be on its way on a connection that is being closed.
+      client.removeAllListeners('notification');
       this.heard = false;
       await client.end().catch(() => undefined);
     }

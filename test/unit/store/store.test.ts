@@ -1,0 +1,420 @@
+// The store's contract, on the embedded database or on the server of DATABASE_URL.
+import { Client } from 'pg';
+import { systemClock } from '../../../src/base/clock';
+import { silentLog } from '../../../src/base/log';
+import { openStore } from '../../../src/store/postgres';
+import type { DistributionRow, Store } from '../../../src/store/store';
+import { freshDatabase, type TestDatabase } from '../../fixtures/database';
+import { distribution, plainConfig, plainFacts } from '../../fixtures/distributions';
+
+let database: TestDatabase;
+let store: Store;
+const open = (): Promise<Store> => openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  store = await open();
+});
+afterAll(async () => {
+  await store.close();
+  await database.close();
+});
+
+let count = 0;
+/** A name no other test uses. */
+const name = (): string => `T${String(count += 1).padStart(4, '0')}`;
+
+async function created(row = distribution(name())): Promise<DistributionRow> {
+  const result = await store.distributions.create(row);
+  if (result.outcome !== 'done') throw new Error(result.outcome);
+  return result.row;
+}
+
+describe('distributions', () => {
+  test('come back as they went in', async () => {
+    const row = distribution(name(), { tags: [{ key: 'b', value: '2' }, { key: 'a', value: '1' }] }, { aliases: ['one.example', '*.two.example'] });
+    const made = await created(row);
+    expect(made).toMatchObject({ kind: 'web', id: row.id, etag: row.etag, status: 'InProgress', enabled: true, config: row.config });
+    expect(Math.abs(made.lastModifiedTime.getTime() - Date.now())).toBeLessThan(60_000);
+    expect(await store.distributions.get('web', row.id)).toEqual(made);
+    expect(await store.distributions.findByArn(row.arn)).toEqual(made);
+    expect(await store.distributions.get('streaming', row.id)).toBeNull();
+    expect(await store.tags.list(row.arn)).toEqual([{ key: 'a', value: '1' }, { key: 'b', value: '2' }]);
+    expect(await store.changes.after(made.changeSeq - 1, 1)).toEqual([{ seq: made.changeSeq, subject: 'distribution', subjectId: row.id, action: 'put' }]);
+  });
+
+  test('a taken reference gives the one that has it, across kinds', async () => {
+    const first = await created();
+    const again = await store.distributions.create(distribution(name(), { kind: 'streaming', callerReference: first.callerReference }));
+    expect(again).toEqual({ outcome: 'reference-taken', existing: first });
+  });
+
+  test('a taken alias is named, and nothing is written', async () => {
+    const alias = `${name().toLowerCase()}.example`;
+    await created(distribution(name(), {}, { aliases: [alias] }));
+    const { newest } = await store.changes.bounds();
+    const loser = distribution(name(), {}, { aliases: ['free.example', alias] });
+    expect(await store.distributions.create(loser)).toEqual({ outcome: 'alias-taken', alias });
+    expect(await store.distributions.get('web', loser.id)).toBeNull();
+    expect((await store.changes.bounds()).newest).toBe(newest);
+    expect((await store.distributions.create(distribution(name(), {}, { aliases: ['free.example'] }))).outcome).toBe('done');
+  });
+
+  test('of a hundred at once that want one alias exactly one gets it', async () => {
+    const alias = `${name().toLowerCase()}.example`;
+    const results = await Promise.all(Array.from({ length: 100 }, () => store.distributions.create(distribution(name(), {}, { aliases: [alias, `${name().toLowerCase()}.example`] }))));
+    expect(results.filter((result) => result.outcome === 'done')).toHaveLength(1);
+    expect(results.filter((result) => result.outcome === 'alias-taken' && result.alias === alias)).toHaveLength(99);
+  });
+
+  test('of twenty at once with one reference exactly one is made', async () => {
+    const callerReference = name();
+    const results = await Promise.all(Array.from({ length: 20 }, () => store.distributions.create(distribution(name(), { callerReference }))));
+    const made = results.flatMap((result) => result.outcome === 'done' ? [result.row.id] : []);
+    expect(made).toHaveLength(1);
+    for (const result of results) if (result.outcome === 'reference-taken') expect(result.existing.id).toBe(made[0]);
+  });
+
+  test('a quota holds against writers at once', async () => {
+    const present = (await store.distributions.list('streaming', null, 1_000)).items.length;
+    const results = await Promise.all(Array.from({ length: 20 }, () => store.distributions.create(distribution(name(), { kind: 'streaming', countMax: present + 3 }))));
+    expect(results.filter((result) => result.outcome === 'done')).toHaveLength(3);
+    expect(results.filter((result) => result.outcome === 'too-many')).toHaveLength(17);
+  });
+
+  test('an update needs the present ETag, and one of two writers loses', async () => {
+    const row = await created();
+    await store.changes.settle(row.changeSeq);
+    const next = (etag: string) => ({ etag, config: plainConfig({ Comment: etag }), facts: plainFacts });
+    const results = await Promise.all(['A', 'B', 'C', 'D'].map((etag) => store.distributions.update('web', row.id, row.etag, next(etag))));
+    const winners = results.flatMap((result) => result.outcome === 'done' ? [result.row] : []);
+    expect(winners).toHaveLength(1);
+    expect(results.filter((result) => result.outcome === 'stale')).toHaveLength(3);
+    expect(await store.distributions.get('web', row.id)).toEqual(winners[0]);
+    expect(winners[0]?.status).toBe('InProgress');
+    expect(winners[0]?.changeSeq).toBeGreaterThan(row.changeSeq);
+    expect(await store.distributions.update('web', 'ENOTTHERE', 'x', next('x'))).toEqual({ outcome: 'missing' });
+    expect(await store.distributions.update('streaming', row.id, winners[0]?.etag ?? '', next('x'))).toEqual({ outcome: 'missing' });
+  });
+
+  test('an update gives up aliases and takes others, or changes nothing', async () => {
+    const [mine, other] = [`${name()}.a`.toLowerCase(), `${name()}.b`.toLowerCase()];
+    const row = await created(distribution(name(), {}, { aliases: [mine, `keep-${mine}`] }));
+    const holder = await created(distribution(name(), {}, { aliases: [other] }));
+    const refused = await store.distributions.update('web', row.id, row.etag, { etag: 'X', config: row.config, facts: { ...plainFacts, aliases: [`keep-${mine}`, other] } });
+    expect(refused).toEqual({ outcome: 'alias-taken', alias: other });
+    expect(await store.distributions.get('web', row.id)).toEqual(row);
+    expect((await store.distributions.create(distribution(name(), {}, { aliases: [mine] }))).outcome).toBe('alias-taken');
+    const given = await store.distributions.update('web', holder.id, holder.etag, { etag: 'Y', config: holder.config, facts: plainFacts });
+    expect(given.outcome).toBe('done');
+    const taken = await store.distributions.update('web', row.id, row.etag, { etag: 'X', config: row.config, facts: { ...plainFacts, aliases: [`keep-${mine}`, other] } });
+    expect(taken.outcome).toBe('done');
+    expect((await store.distributions.create(distribution(name(), {}, { aliases: [mine] }))).outcome).toBe('done');
+  });
+
+  test('two that swap their aliases at once end in a consistent state, without a failure', async () => {
+    const [a, b] = [`${name()}.a`.toLowerCase(), `${name()}.b`.toLowerCase()];
+    const [first, second] = [await created(distribution(name(), {}, { aliases: [a] })), await created(distribution(name(), {}, { aliases: [b] }))];
+    const swap = (row: DistributionRow, alias: string) => store.distributions.update('web', row.id, row.etag, { etag: 'S', config: row.config, facts: { ...plainFacts, aliases: [alias] } });
+    const outcomes = (await Promise.all([swap(first, b), swap(second, a)])).map((result) => result.outcome);
+    for (const outcome of outcomes) expect(['done', 'alias-taken']).toContain(outcome);
+  });
+
+  test('only a disabled and deployed one goes', async () => {
+    const row = await created(distribution(name(), {}, { aliases: ['goes.example'] }));
+    expect(await store.distributions.remove('web', row.id, 'other')).toEqual({ outcome: 'stale' });
+    expect(await store.distributions.remove('web', row.id, row.etag)).toEqual({ outcome: 'in-use', why: 'enabled' });
+    const disabled = await store.distributions.update('web', row.id, row.etag, { etag: 'OFF', config: row.config, facts: { ...plainFacts, enabled: false, aliases: ['goes.example'] } });
+    if (disabled.outcome !== 'done') throw new Error(disabled.outcome);
+    expect(await store.distributions.remove('web', row.id, 'OFF')).toEqual({ outcome: 'in-use', why: 'in-progress' });
+    await store.changes.settle(disabled.row.changeSeq - 1);
+    expect((await store.distributions.get('web', row.id))?.status).toBe('InProgress');
+    await store.changes.settle(disabled.row.changeSeq);
+    expect((await store.distributions.get('web', row.id))?.status).toBe('Deployed');
+    expect(await store.distributions.remove('web', row.id, 'OFF')).toEqual({ outcome: 'done' });
+    expect(await store.distributions.remove('web', row.id, 'OFF')).toEqual({ outcome: 'missing' });
+    expect(await store.tags.list(row.arn)).toBeNull();
+    const { newest } = await store.changes.bounds();
+    expect(await store.changes.after(newest - 1, 10)).toEqual([{ seq: newest, subject: 'distribution', subjectId: row.id, action: 'remove' }]);
+    expect((await store.distributions.create(distribution(name(), { callerReference: row.callerReference }, { aliases: ['goes.example'] }))).outcome).toBe('done');
+  });
+
+  test('lists are newest first, and a page follows a marker that is gone', async () => {
+    const ids: string[] = [];
+    for (let made = 0; made < 5; made += 1) ids.unshift((await created(distribution(name(), {}, { enabled: false }))).id);
+    const page = await store.distributions.list('web', null, 2);
+    expect(page.items.map((item) => item.id)).toEqual(ids.slice(0, 2));
+    expect(page.nextMarker).toBe(ids[1]);
+    await store.changes.settle((await store.changes.bounds()).newest);
+    const gone = page.items[1];
+    expect(await store.distributions.remove('web', gone?.id ?? '', gone?.etag ?? '')).toEqual({ outcome: 'done' });
+    const next = await store.distributions.list('web', page.nextMarker, 3);
+    expect(next.items.map((item) => item.id)).toEqual(ids.slice(2, 5));
+    expect((await store.distributions.list('web', 'ENEVERWAS', 3))).toEqual({ items: [], nextMarker: null });
+    const all = await store.distributions.list('web', null, 10_000);
+    expect(all.nextMarker).toBeNull();
+  });
+
+  test('an identity in use is found, of web and streaming distributions', async () => {
+    const reference = 'origin-access-identity/cloudfront/EIDENTITY';
+    const web = await created(distribution(name(), {
+      config: plainConfig({ Origins: { Quantity: 1, Items: [{ Id: 'main', DomainName: 'b.s3.amazonaws.com', S3OriginConfig: { OriginAccessIdentity: reference } }] } }),
+    }));
+    const streaming = await created(distribution(name(), {
+      kind: 'streaming', config: { S3Origin: { DomainName: 'b.s3.amazonaws.com', OriginAccessIdentity: reference } },
+    }));
+    expect(await store.distributions.usingIdentity('EIDENTITY')).toEqual([web.id, streaming.id].sort());
+    expect(await store.distributions.usingIdentity('EOTHER')).toEqual([]);
+    await store.distributions.update('web', web.id, web.etag, { etag: 'N', config: plainConfig(), facts: plainFacts });
+    expect(await store.distributions.usingIdentity('EIDENTITY')).toEqual([streaming.id]);
+  });
+
+  test('a text that Postgres cannot hold is the caller\'s fault, and nothing is written', async () => {
+    const row = distribution(name(), { config: plainConfig({ Comment: 'nul \u0000' }) });
+    await expect(store.distributions.create(row)).rejects.toMatchObject({ kind: 'unstorable-text', source: 'caller' });
+    await expect(store.distributions.create(distribution(name(), { callerReference: 'nul \u0000' }))).rejects.toMatchObject({ kind: 'unstorable-text' });
+    expect(await store.distributions.get('web', row.id)).toBeNull();
+  });
+});
+
+describe('invalidations', () => {
+  const batch = (distributionId: string, changes: Partial<Parameters<Store['invalidations']['create']>[0]> = {}) => ({
+    id: `I${name()}`, distributionId, callerReference: name(), paths: ['/a', '/b/*'], tags: ['t'], pathsMax: 3_000, wildcardsMax: 15, ...changes,
+  });
+
+  test('come back, complete when settled, and go with their distribution', async () => {
+    const owner = await created(distribution(name(), {}, { enabled: false }));
+    const row = batch(owner.id);
+    const result = await store.invalidations.create(row);
+    if (result.outcome !== 'done') throw new Error(result.outcome);
+    expect(result.row).toMatchObject({ id: row.id, paths: row.paths, tags: row.tags, status: 'InProgress' });
+    expect(await store.changes.invalidationsAfter(result.row.changeSeq - 1, 10)).toEqual([result.row]);
+    expect(await store.changes.invalidationsById([row.id, 'INONE'])).toEqual([result.row]);
+    await store.changes.settle(result.row.changeSeq);
+    expect(await store.invalidations.get(owner.id, row.id)).toMatchObject({ status: 'Completed' });
+    expect(await store.invalidations.get('EOTHER', row.id)).toBeNull();
+    await store.distributions.remove('web', owner.id, owner.etag);
+    expect(await store.invalidations.get(owner.id, row.id)).toBeNull();
+  });
+
+  test('need a distribution, and their reference is theirs alone within it', async () => {
+    expect(await store.invalidations.create(batch('ENONE'))).toEqual({ outcome: 'missing' });
+    const [one, two] = [await created(), await created()];
+    const row = batch(one.id);
+    const first = await store.invalidations.create(row);
+    const again = await store.invalidations.create({ ...row, id: `I${name()}` });
+    expect(again).toEqual({ outcome: 'reference-taken', existing: first.outcome === 'done' ? first.row : null });
+    expect((await store.invalidations.create({ ...row, id: `I${name()}`, distributionId: two.id })).outcome).toBe('done');
+  });
+
+  test('quotas count what is in progress, also for writers at once', async () => {
+    const owner = await created();
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.invalidations.create(batch(owner.id, { paths: ['/x*', '/y*'], wildcardsMax: 6 }))));
+    expect(results.filter((result) => result.outcome === 'done')).toHaveLength(3);
+    expect(results.filter((result) => result.outcome === 'too-many')).toHaveLength(7);
+    expect((await store.invalidations.create(batch(owner.id, { paths: ['/1', '/2', '/3'], pathsMax: 2 }))).outcome).toBe('too-many');
+    await store.changes.settle((await store.changes.bounds()).newest);
+    expect((await store.invalidations.create(batch(owner.id, { paths: ['/x*'], wildcardsMax: 1 }))).outcome).toBe('done');
+  });
+
+  test('are listed newest first, by pages', async () => {
+    const owner = await created();
+    const ids: string[] = [];
+    for (let made = 0; made < 5; made += 1) {
+      const row = batch(owner.id);
+      await store.invalidations.create(row);
+      ids.unshift(row.id);
+    }
+    const first = await store.invalidations.list(owner.id, null, 3);
+    const rest = await store.invalidations.list(owner.id, first.nextMarker, 3);
+    expect([...first.items, ...rest.items].map((item) => item.id)).toEqual(ids);
+    expect(rest.nextMarker).toBeNull();
+  });
+});
+
+describe('resources', () => {
+  const kind = 'origin-access-identity';
+  const resource = (id: string, changes: Partial<Parameters<Store['resources']['create']>[0]> = {}) => ({
+    kind, id, etag: 'R1', name: `name-${id}`, config: { Comment: id }, attributes: { S3CanonicalUserId: 'abc' }, countMax: 1_000, ...changes,
+  });
+
+  test('live, change and go', async () => {
+    const id = `E${name()}`;
+    const made = await store.resources.create(resource(id));
+    expect(made).toMatchObject({ outcome: 'done', row: { kind, id, etag: 'R1', attributes: { S3CanonicalUserId: 'abc' } } });
+    expect(await store.resources.create(resource(`E${name()}`, { name: `name-${id}` }))).toMatchObject({ outcome: 'reference-taken', existing: { id } });
+    expect((await store.resources.create(resource(`E${name()}`, { kind: 'other', name: `name-${id}` }))).outcome).toBe('done');
+    const next = { etag: 'R2', name: `name-${id}`, config: { Comment: 'new' } };
+    expect(await store.resources.update(kind, id, 'wrong', next)).toEqual({ outcome: 'stale' });
+    expect(await store.resources.update(kind, 'ENONE', 'R1', next)).toEqual({ outcome: 'missing' });
+    expect(await store.resources.update(kind, id, 'R1', next)).toMatchObject({ outcome: 'done', row: { etag: 'R2', config: { Comment: 'new' }, attributes: { S3CanonicalUserId: 'abc' } } });
+    expect(await store.resources.remove(kind, id, 'R1')).toEqual({ outcome: 'stale' });
+    expect(await store.resources.remove(kind, id, 'R2')).toEqual({ outcome: 'done' });
+    expect(await store.resources.get(kind, id)).toBeNull();
+    const { newest } = await store.changes.bounds();
+    expect(await store.changes.after(newest - 1, 1)).toEqual([{ seq: newest, subject: 'resource', subjectId: `${kind}/${id}`, action: 'remove' }]);
+  });
+
+  test('an update cannot take another one\'s name', async () => {
+    const [one, two] = [`E${name()}`, `E${name()}`];
+    await store.resources.create(resource(one));
+    await store.resources.create(resource(two));
+    expect(await store.resources.update(kind, two, 'R1', { etag: 'R2', name: `name-${one}`, config: {} })).toMatchObject({ outcome: 'reference-taken', existing: { id: one } });
+  });
+
+  test('are counted and listed by kind', async () => {
+    const own = `kind-${name()}`;
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.resources.create(resource(`E${name()}`, { kind: own, countMax: 4 }))));
+    expect(results.filter((result) => result.outcome === 'done')).toHaveLength(4);
+    const first = await store.resources.list(own, null, 3);
+    expect(first.items).toHaveLength(3);
+    expect((await store.resources.list(own, first.nextMarker, 3)).items).toHaveLength(1);
+  });
+});
+
+test('tags are replaced, limited and removed, of something that is there', async () => {
+  const { arn } = await created();
+  expect(await store.tags.put(arn, [{ key: 'a', value: '1' }, { key: 'b', value: '' }], 50)).toEqual({ outcome: 'done' });
+  expect(await store.tags.put(arn, [{ key: 'a', value: '2' }, { key: 'a', value: '3' }], 2)).toEqual({ outcome: 'done' });
+  expect(await store.tags.list(arn)).toEqual([{ key: 'a', value: '3' }, { key: 'b', value: '' }]);
+  expect(await store.tags.put(arn, [{ key: 'c', value: '1' }], 2)).toEqual({ outcome: 'too-many' });
+  expect(await store.tags.remove(arn, ['a', 'none'])).toEqual({ outcome: 'done' });
+  expect(await store.tags.list(arn)).toEqual([{ key: 'b', value: '' }]);
+  expect(await store.tags.put('arn:none', [], 50)).toEqual({ outcome: 'missing' });
+  expect(await store.tags.remove('arn:none', [])).toEqual({ outcome: 'missing' });
+});
+
+test('access keys and secrets are kept; a secret is made once, whoever asks', async () => {
+  expect(await store.accessKeys.secretOf('EFNONE')).toBeNull();
+  await store.accessKeys.put('EFKEY', 'one');
+  await store.accessKeys.put('EFKEY', 'two');
+  expect(await store.accessKeys.secretOf('EFKEY')).toBe('two');
+  const other = await open();
+  let made = 0;
+  const values = await Promise.all([store, other, store, other].map((asked) => asked.secret('token-key', () => `secret-${made += 1}`)));
+  await other.close();
+  expect(new Set(values).size).toBe(1);
+  expect(await store.secret('token-key', () => 'another')).toBe(values[0]);
+});
+
+test('nodes are live as long as they were seen lately, by the database\'s clock', async () => {
+  const node = { id: 'edge-x', role: 'edge', pop: 'LOC50-P1', addresses: ['http://a'], version: '1', connected: true, ackedSeq: 7, refusals: [{ site: 'E1', seq: 5, reason: 'why' }] } as const;
+  await store.nodes.put(node);
+  expect(await store.nodes.list(60_000)).toMatchObject([{ ...node, live: true }]);
+  await store.nodes.put({ ...node, connected: false, ackedSeq: 9 }, 10_000);
+  expect(await store.nodes.list(60_000)).toMatchObject([{ connected: false, ackedSeq: 9, live: true }]);
+  expect(await store.nodes.list(9_000)).toMatchObject([{ live: false }]);
+  await store.nodes.remove('edge-x');
+  expect(await store.nodes.list(60_000)).toEqual([]);
+});
+
+describe('the change log', () => {
+  test('never shows a seq before a smaller one, however writers are delayed', async () => {
+    // Writers of their own, each dawdling at another point of its transaction, against a reader that follows the log.
+    const { newest: start } = await store.changes.bounds();
+    const writers = await Promise.all(Array.from({ length: 4 }, () => open()));
+    const seen: number[] = [];
+    let writing = true;
+    const reading = (async () => {
+      for (let from = start; writing || from < (await store.changes.bounds()).newest;) {
+        const changes = await store.changes.after(from, 100);
+        for (const change of changes) seen.push(change.seq);
+        from = changes.at(-1)?.seq ?? from;
+      }
+    })();
+    // A row lock held for a while makes one writer stop in the middle while others pass it.
+    const contested = `${name()}.example`.toLowerCase();
+    const made = await Promise.all(Array.from({ length: 80 }, (_, at) => {
+      const writer = writers[at % writers.length] ?? store;
+      return writer.distributions.create(distribution(name(), {}, { aliases: at % 3 === 0 ? [contested] : [] }));
+    }));
+    writing = false;
+    await reading;
+    await Promise.all(writers.map((writer) => writer.close()));
+    const committed = made.flatMap((result) => result.outcome === 'done' ? [result.row.changeSeq] : []);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(new Set(seen)).toEqual(new Set(committed));
+  });
+
+  test('a writer that has its seq holds the next one back until it commits', async () => {
+    const { newest } = await store.changes.bounds();
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [0x6564_6765]);
+    const slow = await client.query<{ seq: string }>('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'resource\', \'x/y\', \'put\') RETURNING "seq"');
+    let settled = false;
+    const fast = created().then((row) => { settled = true; return row; });
+    // On a real server this reads beside the open transaction; on the embedded one it waits its turn until the commit.
+    const during = process.env['DATABASE_URL'] === undefined ? [] : await store.changes.after(newest, 10);
+    expect(during).toEqual([]);
+    expect(settled).toBe(false);
+    await client.query('COMMIT');
+    await client.end();
+    const row = await fast;
+    expect(row.changeSeq).toBeGreaterThan(Number(slow.rows[0]?.seq));
+    expect((await store.changes.after(newest, 10)).map((change) => change.seq)).toEqual([Number(slow.rows[0]?.seq), row.changeSeq]);
+  });
+
+  test('reaches back as far as it is kept', async () => {
+    const before = await store.changes.bounds();
+    expect(before.pruned).toBe(0);
+    await store.changes.prune(3_600);
+    expect(await store.changes.bounds()).toEqual(before);
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('UPDATE "change" SET "at" = "at" - interval \'2 hours\' WHERE "seq" < $1', [before.newest]);
+    await store.changes.prune(3_600);
+    const after = await store.changes.bounds();
+    expect(after.newest).toBe(before.newest);
+    expect(after.pruned).toBeGreaterThan(0);
+    expect((await store.changes.after(0, 10)).map((change) => change.seq)).toEqual([before.newest]);
+    await client.query('UPDATE "change" SET "at" = "at" - interval \'2 hours\'');
+    await client.end();
+    await store.changes.prune(3_600);
+    // All gone: the newest seq is still known.
+    expect(await store.changes.bounds()).toEqual({ newest: before.newest, pruned: before.newest });
+    expect((await created()).changeSeq).toBeGreaterThan(before.newest);
+  });
+
+  test('wakes listeners, whichever process wrote and whichever database it is', async () => {
+    const other = await open();
+    let wakes = 0;
+    let onWake = (): void => undefined;
+    const listener = await store.changes.listen(() => { wakes += 1; onWake(); });
+    const until = (holds: () => boolean): Promise<void> => new Promise((resolve) => {
+      onWake = () => { if (holds()) resolve(); };
+      onWake();
+    });
+    await until(() => listener.notifying());
+    for (const writer of [store, other]) {
+      const before = wakes;
+      await writer.distributions.create(distribution(name()));
+      await until(() => wakes > before);
+    }
+    const before = wakes;
+    await other.changes.settle((await other.changes.bounds()).newest);
+    await until(() => wakes > before);
+    await listener.close();
+    await other.close();
+    expect(listener.notifying()).toBe(false);
+  });
+
+  test('has an epoch of its own, and gives all distributions in batches', async () => {
+    const epoch = await store.changes.epoch();
+    expect(epoch).toMatch(/^[0-9a-f-]{36}$/);
+    const other = await open();
+    expect(await other.changes.epoch()).toBe(epoch);
+    await other.close();
+    const ids: string[] = [];
+    for await (const rows of store.changes.distributions(7)) {
+      expect(rows.length).toBeLessThanOrEqual(7);
+      ids.push(...rows.map((row) => row.id));
+    }
+    const listed = [...(await store.distributions.list('web', null, 10_000)).items, ...(await store.distributions.list('streaming', null, 10_000)).items];
+    expect(new Set(ids)).toEqual(new Set(listed.map((row) => row.id)));
+    expect(ids).toHaveLength(listed.length);
+    expect((await store.changes.distributionsById([ids[0] ?? '', 'ENONE'])).map((row) => row.id)).toEqual([ids[0]]);
+  });
+});
