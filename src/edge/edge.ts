@@ -5,6 +5,7 @@ import { nodeNameOf, workerUrlOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
+import { version } from '../base/version';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { Cache } from './cache/cache';
@@ -45,7 +46,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     });
     started.push({ close: () => server.close(drainMs) });
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
+      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
     }));
     return { port: server.port, close: () => closeAll(started) };

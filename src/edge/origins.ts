@@ -69,7 +69,7 @@ export class Origins implements Service {
     };
     const handler = new ResponseHandler(listener, failed, origin.completionTimeoutS, () => { entry.queued -= 1; });
     entry.pool.dispatch(
-      { path: request.target, method: request.method as Dispatcher.HttpMethod, headers: request.fields, body: body ?? null, idempotent: false },
+      { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false },
       handler,
     );
   }
