@@ -174,7 +174,7 @@ export class Http1Connection implements ExchangeLine {
     if (this.idle) this.leave();
   }
 
-  private get idle(): boolean { return this.mode === 'head' && this.input === null && !this.output.blocked; }
+  private get idle(): boolean { return this.mode === 'head' && this.unused === 0 && !this.output.blocked; }
 
   destroy(): void {
     this.socket.destroy();
@@ -220,7 +220,7 @@ export class Http1Connection implements ExchangeLine {
     if (incoming !== null && incoming.awaitsContinue && incoming.received === 0 && incoming.reader?.wanting === true && this.mode === 'body') {
       incoming.awaitsContinue = false;
       // Some of the body may be here already: then the viewer did not wait (RFC 9110 section 10.1.1).
-      if (this.input === null) {
+      if (this.unused === 0) {
         this.output.addAnswer(CONTINUE, '', null);
         this.output.flush();
       }
@@ -247,6 +247,9 @@ export class Http1Connection implements ExchangeLine {
   }
 
   // ---- reading ----
+
+  /** Bytes that were read and not yet used. */
+  private get unused(): number { return this.input === null ? 0 : this.input.length - this.at; }
 
   /** Uses as much of the input as can be used now, then writes what was answered meanwhile. */
   private advance(): void {
@@ -346,7 +349,7 @@ export class Http1Connection implements ExchangeLine {
   }
 
   private waitsForBody(): boolean {
-    return this.mode === 'body' && this.input === null && this.bodyMayFlow();
+    return this.mode === 'body' && this.unused === 0 && this.bodyMayFlow();
   }
 
   private readBodyBytes(input: Buffer): boolean {
@@ -397,7 +400,7 @@ export class Http1Connection implements ExchangeLine {
   private tooMuchToDrain(): boolean {
     const { incoming } = this;
     if (incoming === null) return false;
-    if (incoming.awaitsContinue && incoming.received === 0 && this.input === null) return true;
+    if (incoming.awaitsContinue && incoming.received === 0 && this.unused === 0) return true;
     return incoming.announced !== null && incoming.announced - incoming.received > this.host.limits.drainBytesMax;
   }
 
@@ -420,8 +423,7 @@ export class Http1Connection implements ExchangeLine {
 
   /** Stops reading while more waits than may, so that the viewer's kernel holds it back. */
   private controlReading(): void {
-    const waiting = this.input === null ? 0 : this.input.length - this.at;
-    const pause = waiting >= this.host.limits.inputBytesMax && this.mode !== 'lingering';
+    const pause = this.unused >= this.host.limits.inputBytesMax && this.mode !== 'lingering';
     if (pause === this.readingPaused) return;
     this.readingPaused = pause;
     if (pause) this.socket.pause();

@@ -92,6 +92,8 @@ targetByte['#'.charCodeAt(0)] = 0;
 /** Fields that decide about host, connection or framing. */
 const enum Role { Ordinary, Host, Connection, ContentLength, TransferEncoding, Expect }
 
+const isFraming = (role: Role): boolean => role === Role.ContentLength || role === Role.TransferEncoding;
+
 interface KnownName { readonly name: string; readonly bytes: Uint8Array; readonly role: Role }
 
 const roles: Readonly<Record<string, Role>> = {
@@ -258,6 +260,8 @@ function parseSection(bytes: Buffer, start: number, at: number, limit: number): 
 
     fields.push(name, value);
     if (known !== undefined && known.role !== Role.Ordinary) {
+      // Grammar allows a tab around any value; around a framing one others have refused it, and nobody sends it in good faith.
+      if (isFraming(known.role) && bytes.subarray(nameAt, i).includes(TAB)) return refuse(400, 'framing-white-space');
       const refusal = findings.take(known.role, value);
       if (refusal !== null) return refusal;
     }

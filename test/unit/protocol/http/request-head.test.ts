@@ -129,6 +129,8 @@ describe('what is refused', () => {
     ['Host with a path', 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n', 400, 'host-invalid'],
     ['Host with user information', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', 400, 'host-invalid'],
     ['Host list', 'GET / HTTP/1.1\r\nHost: a, b\r\n\r\n', 400, 'host-invalid'],
+    ['tab around a length', get('Content-Length: 1\t\r\n'), 400, 'framing-white-space'],
+    ['tab around a coding', get('Transfer-Encoding:\tchunked\r\n'), 400, 'framing-white-space'],
     ['negative length', get('Content-Length: -1\r\n'), 400, 'content-length-invalid'],
     ['signed length', get('Content-Length: +1\r\n'), 400, 'content-length-invalid'],
     ['hexadecimal length', get('Content-Length: 0x1\r\n'), 400, 'content-length-invalid'],
