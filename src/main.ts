@@ -6,6 +6,7 @@ import { apiUrlOf, readConfig, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
 import type { Service } from './base/service';
+import { version } from './base/version';
 
 const roles = ['all', 'api', 'worker', 'edge'] as const;
 type Role = (typeof roles)[number];
@@ -23,7 +24,7 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
     case 'edge': return (await import('./edge/edge.js')).startEdge({ config, log, clock });
     case 'worker': {
       const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
-      return withStore(store, async () => (await import('./worker/worker.js')).startWorker({ config, store, log, clock }));
+      return withStore(store, async () => (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version }));
     }
     case 'api': {
       const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
