@@ -74,7 +74,7 @@ export class EdgeState implements NodeApply {
   change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly SiteRefusal[] {
     for (const id of removals) this.drop(id);
     const refused = this.putInAnyOrder(upserts);
-    for (const purge of purges) this.cache.purge(purge);
+    for (const purge of purges) this.cache.purge({ ...purge, paths: this.sites.purgedPaths(purge.site, purge.paths) });
     return refused;
   }
 

@@ -22,6 +22,8 @@ import { behaviorFor, type CompiledBehavior, type SiteTable } from './sites';
 const unsharedMs = 5_000;
 /** Such keys remembered in one space; beyond, they are forgotten all at once. */
 const unsharedKeysMax = 10_000;
+/** Times a request may have passed this edge before: chains of distributions are rarely longer. */
+const ownHopsMax = 3;
 /** The seven methods CloudFront knows. */
 const knownMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE']);
 
@@ -59,8 +61,9 @@ export class Flow {
     const compiled = behaviorFor(site, path);
     if (!this.admit(exchange, compiled)) return;
     const admitted: Admitted = { exchange, compiled, path };
-    if (!isShared(request, compiled)) { this.pass(admitted, 0); return; }
-    this.lookUp(admitted);
+    if (isShared(request, compiled)) this.lookUp(admitted);
+    else if (this.loops(request)) this.deny(exchange, 403, 'loop');
+    else this.pass(admitted, 0);
   };
 
   /** Policy checks in CloudFront's order; answers and returns false when the request may not go on. */
@@ -102,6 +105,7 @@ export class Flow {
       this.hit(exchange, object, nowMs);
       return;
     }
+    if (this.loops(request)) { this.deny(exchange, 403, 'loop'); return; }
     const miss: Keyed = { exchange, compiled, path, key, purgePath: keys.purgePath(keyed) };
     if (this.join(miss)) return;
     // A part or a head of something not at hand is not worth making others wait, and cannot be stored as the whole.
@@ -109,6 +113,12 @@ export class Flow {
     const until = space.unshared.get(key);
     if (object === null && (partial || (until !== undefined && until > nowMs))) this.pass(admitted, 0);
     else this.fetch(miss, object);
+  }
+
+  /** True when the request has come through this edge too often: distributions may be chained, not knotted (RFC 9110 section 7.6.3). */
+  private loops(request: ViewerRequest): boolean {
+    const via = combined(request.fields, 'via');
+    return via !== undefined && via.split(this.parts.identity.pseudonym).length > ownHopsMax + 1;
   }
 
   private hit(exchange: Exchange, object: StoredObject, nowMs: number): void {
@@ -188,10 +198,10 @@ export class Flow {
         }
         this.answerWaiters(miss, fetch, block, body, bodyBytes, keep, varied);
       },
-      onData: (piece) => { if (!abandoned) body?.push(piece); },
+      onData: (piece) => { if (!abandoned && body?.open === true) body.push(piece); },
       onEnd: () => {
         if (abandoned || body === null) return;
-        if (body.mode === 'failed') { this.landed(miss, fetch, body); return; }
+        if (!body.open) { this.landed(miss, fetch, body); return; }
         const kept = body.mode === 'keeping';
         body.finish();
         if (kept) finished();
@@ -359,8 +369,8 @@ export class Flow {
         body = new StreamedBody(source, false, bodyBytes, 0, () => false);
         this.stream(exchange, block, body, bodyBytes);
       },
-      onData: (piece) => { if (!abandoned && body !== null && body.mode === 'passing') body.push(piece); },
-      onEnd: () => { if (!abandoned && body !== null && body.mode === 'passing') body.finish(); },
+      onData: (piece) => { if (!abandoned && body?.open === true) body.push(piece); },
+      onEnd: () => { if (!abandoned && body?.open === true) body.finish(); },
       onError: (fault) => {
         if (abandoned) return;
         if (body !== null) { body.fail(); return; }

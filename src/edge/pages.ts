@@ -4,7 +4,7 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'no-route' | 'loop';
+  | 'access-closed' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
 
 const explanations: Record<Denial, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -18,8 +18,7 @@ const explanations: Record<Denial, string> = {
   'origin-unreachable': 'The origin could not be reached.',
   'origin-timeout': 'The origin did not answer in time.',
   'origin-misbehaved': 'The origin closed the connection or sent an invalid answer.',
-  'no-route': 'The request cannot be served.',
-  'loop': 'The request has passed through too many proxies, or through this one before.',
+  'loop': 'The request has come through this service too often: its origin leads back to it.',
 };
 
 export interface Page {

@@ -38,6 +38,13 @@ export class SiteTable {
   get size(): number { return this.byId.size; }
   ids(): IterableIterator<string> { return this.byId.keys(); }
 
+  /** The paths an invalidation means: `/` is the default root object as well, which is stored under its own name. */
+  purgedPaths(id: string, paths: readonly string[]): readonly string[] {
+    const site = this.byId.get(id);
+    if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return paths;
+    return [...paths, `/${site.defaultRootObject}`];
+  }
+
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
   find(host: string): CompiledSite | null {
     const exact = this.byHost.get(host);

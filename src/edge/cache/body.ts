@@ -56,6 +56,8 @@ export class StreamedBody {
   }
 
   get mode(): BodyMode { return this.currentMode; }
+  /** True while the source may still deliver. */
+  get open(): boolean { return this.currentMode === 'keeping' || this.currentMode === 'passing'; }
   /** Bytes received so far. */
   get bytes(): number { return this.received; }
   /** Bytes that `reserve` granted and nobody took back yet; from now on they are the caller's to release. */
@@ -73,7 +75,7 @@ export class StreamedBody {
 
   /** Takes the next piece from the source. A kept piece is copied: the origin connection's buffers must not be pinned. */
   push(piece: Buffer): void {
-    assert(this.currentMode === 'keeping' || this.currentMode === 'passing', 'a body that ended takes no more');
+    assert(this.open, 'a body that ended takes no more');
     this.received += piece.length;
     const rest = this.currentMode === 'keeping' ? this.keep(piece) : piece;
     if (rest.length > 0) {
@@ -175,7 +177,6 @@ export class StreamedBody {
     const tail = Buffer.allocUnsafeSlow(this.filled);
     last.copy(tail, 0, 0, this.filled);
     this.pieces[this.pieces.length - 1] = tail;
-    this.reserved -= last.length - this.filled;
     this.filled = tail.length;
   }
 

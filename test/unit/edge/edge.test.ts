@@ -1,0 +1,177 @@
+// The edge in one process: flow and engine over real sockets against a real origin, without a control plane.
+import { systemClock } from '../../../src/base/clock';
+import { silentLog } from '../../../src/base/log';
+import { Cache } from '../../../src/edge/cache/cache';
+import { EdgeState } from '../../../src/edge/edge';
+import { Flow } from '../../../src/edge/flow';
+import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
+import { Identity } from '../../../src/edge/identity';
+import type { OriginFetch } from '../../../src/edge/origin-fetch';
+import { Origins } from '../../../src/edge/origins';
+import { denialPage } from '../../../src/edge/pages';
+import { SiteTable } from '../../../src/edge/sites';
+import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
+import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
+import { behavior, origin as originOf, site } from '../../fixtures/site';
+
+const host = 'd1.cloudfront.localhost';
+
+class Edge {
+  readonly sites = new SiteTable();
+  readonly cache = new Cache<OriginFetch>(64 * 1024 * 1024);
+  readonly state = new EdgeState(this.sites, this.cache);
+  readonly origins = new Origins(systemClock);
+  server!: HttpServer;
+  constructor(readonly origin: Origin) {}
+
+  async start(): Promise<this> {
+    const identity = new Identity('edge under test', 'LOC50-P1');
+    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000 });
+    this.server = await startHttpServer({
+      bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
+    });
+    return this;
+  }
+
+  put(changes: Partial<WebSite> = {}, behaviorChanges: Partial<SiteBehavior> = {}): void {
+    expect(this.state.change([site({ behaviors: [behavior(behaviorChanges)], origins: [originOf({ httpPort: this.origin.port })], ...changes })], [], [])).toEqual([]);
+  }
+
+  ask(path: string, options: Parameters<typeof ask>[3] = {}): ReturnType<typeof ask> { return ask(this.server.port, host, path, options); }
+
+  async close(): Promise<void> {
+    await this.server.close(0);
+    await this.origins.close();
+    await this.origin.close();
+    this.cache.close();
+  }
+}
+
+let edge: Edge;
+const begin = async (handler: OriginHandler): Promise<Edge> => { edge = await new Edge(await startOrigin(handler)).start(); return edge; };
+afterEach(() => edge.close());
+
+describe('the edge', () => {
+  test('revalidates what went stale: 304 renews it, 200 replaces it, 5xx and silence serve it on', async () => {
+    let mode: 'first' | 'same' | 'new' | 'broken' | 'gone' = 'first';
+    await begin((request, response) => {
+      if (mode === 'gone') { response.destroy(); return; }
+      if (mode === 'broken') { response.writeHead(503, { 'content-length': 0 }); response.end(); return; }
+      if (mode === 'same' && request.headers['if-none-match'] === '"1"') { response.writeHead(304, { 'x-renewed': 'yes' }); response.end(); return; }
+      response.writeHead(200, { etag: mode === 'new' ? '"2"' : '"1"', 'cache-control': 'max-age=0' });
+      response.end(mode);
+    });
+    edge.put();
+    expect((await edge.ask('/')).body.toString()).toBe('first');
+    mode = 'same';
+    const renewed = await edge.ask('/');
+    expect([renewed.status, renewed.body.toString(), renewed.headers['x-cache'], renewed.headers['x-renewed']]).toEqual([200, 'first', 'RefreshHit from cloudfront', 'yes']);
+    mode = 'new';
+    expect((await edge.ask('/')).body.toString()).toBe('new');
+    mode = 'broken';
+    const served = await edge.ask('/');
+    expect([served.status, served.body.toString()]).toEqual([200, 'new']);
+    expect((await edge.ask('/never seen'.replace(' ', '-'))).status).toBe(503);
+    mode = 'gone';
+    expect((await edge.ask('/never-seen-either')).status).toBe(502);
+  });
+
+  test('never gives one viewer\'s uncacheable answer to another', async () => {
+    let n = 0;
+    await begin((_request, response) => {
+      n += 1;
+      const mine = n;
+      setTimeout(() => { response.writeHead(200, { 'cache-control': 'private', 'content-type': 'text/plain' }); response.end(`answer ${mine}`); }, 30);
+    });
+    edge.put();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => edge.ask('/mine')));
+    expect(new Set(answers.map((answer) => answer.body.toString())).size).toBe(20);
+  });
+
+  test('keeps variants apart that the origin varies by and the key does not hold', async () => {
+    await begin((request, response) => {
+      response.writeHead(200, { vary: 'X-Flavour', 'cache-control': 'max-age=60' });
+      response.end(String(request.headers['x-flavour']));
+    });
+    edge.put({}, { forward: { headers: { mode: 'only', names: ['x-flavour'] }, cookies: { mode: 'none', names: [] }, query: { mode: 'none', names: [] } } });
+    for (const flavour of ['sweet', 'sour', 'sweet']) expect((await edge.ask('/', { headers: { 'x-flavour': flavour } })).body.toString()).toBe(flavour);
+    expect((await edge.ask('/', { headers: { 'x-flavour': 'sweet' } })).headers['x-cache']).toBe('Hit from cloudfront');
+  });
+
+  test('an object beyond the limit reaches everybody who asked and is not stored', async () => {
+    const large = Buffer.alloc(3_000_000, 'l');
+    await begin((_request, response) => {
+      response.writeHead(200, { 'cache-control': 'max-age=60', 'transfer-encoding': 'chunked' });
+      response.end(large);
+    });
+    edge.put();
+    const answers = await Promise.all([edge.ask('/large'), edge.ask('/large')]);
+    for (const answer of answers) expect(answer.body.equals(large)).toBe(true);
+    expect(edge.cache.objectCount).toBe(0);
+    expect(edge.cache.bytes).toBe(0);
+  });
+
+  test('a purge during a fetch: those who came before get it, those after do not, and it is not kept', async () => {
+    const held: (() => void)[] = [];
+    await begin((_request, response) => {
+      const n = held.length + 1;
+      held.push(() => { response.writeHead(200, { 'cache-control': 'max-age=60' }); response.end(`version ${n}`); });
+    });
+    edge.put();
+    const until = async (count: number): Promise<void> => { while (held.length < count) await new Promise((resolve) => { setImmediate(resolve); }); };
+    const before = edge.ask('/p');
+    await until(1);
+    edge.state.change([], [], [{ seq: 9, site: 'E1', paths: ['/p'], tags: [] }]);
+    const after = edge.ask('/p');
+    await until(2);
+    held[1]?.();
+    expect((await after).body.toString()).toBe('version 2');
+    held[0]?.();
+    expect((await before).body.toString()).toBe('version 1');
+    expect((await edge.ask('/p')).body.toString()).toBe('version 2');
+  });
+
+  test('the second origin of a group is asked when the first fails or answers a failover status', async () => {
+    await begin((request, response) => {
+      const failing = request.url.startsWith('/first');
+      response.writeHead(failing ? 500 : 200, { 'cache-control': 'max-age=60' });
+      response.end(request.url);
+    });
+    const port = edge.origin.port;
+    const group = { id: 'g', members: ['a', 'b'], statusCodes: [500] };
+    edge.put({ behaviors: [behavior({ target: 'g' })], groups: [group], origins: [originOf({ id: 'a', httpPort: port, path: '/first' }), originOf({ id: 'b', httpPort: port, path: '/second' })] });
+    expect((await edge.ask('/x')).body.toString()).toBe('/second/x');
+    edge.put({ behaviors: [behavior({ target: 'g' })], groups: [group], origins: [originOf({ id: 'a', httpPort: 1 }), originOf({ id: 'b', httpPort: port, path: '/second' })] });
+    expect((await edge.ask('/y')).body.toString()).toBe('/second/y');
+  });
+
+  test('refuses what it must: closed behaviours, plain HTTP, bodies of reads, loops', async () => {
+    await begin((_request, response) => { response.end('open'); });
+    edge.put({ behaviors: [
+      behavior({ pattern: '/signed/*', closed: 'trusted key groups' }), behavior({ pattern: '/secure/*', viewerProtocol: 'https-only' }),
+      behavior({ pattern: '/moved/*', viewerProtocol: 'redirect-to-https' }), behavior(),
+    ] });
+    expect((await edge.ask('/signed/x')).status).toBe(403);
+    expect((await edge.ask('/x/../signed/x')).status).toBe(403);
+    expect((await edge.ask('/secure/x')).status).toBe(403);
+    const moved = await edge.ask('/moved/x?y=1');
+    expect([moved.status, moved.headers.location, moved.headers['x-cache']]).toEqual([301, `https://${host}/moved/x?y=1`, 'Redirect from cloudfront']);
+    expect((await edge.ask('/x', { body: 'a body', headers: { 'content-length': 6 } })).status).toBe(403);
+    expect((await edge.ask('/x', { method: 'TRACE' })).status).toBe(405);
+    const { via } = (await edge.ask('/x')).headers;
+    expect((await edge.ask('/loop', { headers: { via: Array.from({ length: 4 }, () => via as string).join(', ') } })).status).toBe(403);
+    expect(edge.origin.count('/signed/x') + edge.origin.count('/secure/x') + edge.origin.count('/loop')).toBe(0);
+  });
+
+  test('the default root object answers for / and is purged by either name', async () => {
+    let n = 0;
+    await begin((request, response) => { n += 1; response.writeHead(200, { 'cache-control': 'max-age=60' }); response.end(`${request.url} ${n}`); });
+    edge.put({ defaultRootObject: 'index.html' });
+    expect((await edge.ask('/')).body.toString()).toBe('/index.html 1');
+    expect((await edge.ask('/index.html')).headers['x-cache']).toBe('Hit from cloudfront');
+    edge.state.change([], [], [{ seq: 3, site: 'E1', paths: ['/'], tags: [] }]);
+    expect((await edge.ask('/')).body.toString()).toBe('/index.html 2');
+    edge.state.change([], [], [{ seq: 4, site: 'E1', paths: ['/index.html'], tags: [] }]);
+    expect((await edge.ask('/')).body.toString()).toBe('/index.html 3');
+  });
+});
