@@ -15,12 +15,21 @@ const framingNames = ['connection', 'content-length', 'keep-alive', 'proxy-conne
 /** Names that capitals after hyphens would get wrong. */
 const unusualCase = ['ETag', 'WWW-Authenticate', 'X-XSS-Protection', 'Content-MD5', 'DNT', 'NEL', 'SourceMap', 'Sec-CH-UA', 'Accept-CH'];
 
-const prefixes = new Map<string, string>();
-for (const name of framingNames) prefixes.set(name, '');
-for (const name of unusualCase) prefixes.set(name.toLowerCase(), `${name}: `);
+interface KnownField {
+  /** `X-Cache: `; empty when the field must not be written. */
+  readonly prefix: string;
+  /** The last value of this name that could be written as it is; most names carry the same one in answer after answer. */
+  lastClean: string;
+}
+
+const knownFields = new Map<string, KnownField>();
+for (const name of framingNames) knownFields.set(name, { prefix: '', lastClean: '' });
+for (const name of unusualCase) knownFields.set(name.toLowerCase(), { prefix: `${name}: `, lastClean: '' });
 
 /** Origins choose their own names: beyond this many, a name is cased anew each time. */
-const PREFIXES_MAX = 2048;
+const KNOWN_FIELDS_MAX = 2048;
+/** A longer value is not worth keeping for comparison. */
+const LAST_CLEAN_MAX = 256;
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -31,35 +40,32 @@ function casedPrefix(name: string): string {
   return `${name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())}: `;
 }
 
-function prefixOf(name: string): string {
-  const known = prefixes.get(name);
+function knownField(name: string): KnownField {
+  const known = knownFields.get(name);
   if (known !== undefined) return known;
-  const prefix = casedPrefix(name);
-  if (prefixes.size < PREFIXES_MAX) prefixes.set(name, prefix);
-  return prefix;
+  const added = { prefix: casedPrefix(name), lastClean: '' };
+  if (knownFields.size < KNOWN_FIELDS_MAX) knownFields.set(name, added);
+  return added;
 }
 
-/** True unless every character is one that a field value may hold as one latin1 byte. A loop: a test by regular expression took twice as long. */
-function needsCleaning(value: string): boolean {
-  for (let i = 0; i < value.length; i += 1) {
-    const code = value.charCodeAt(i);
-    if (code < 0x20 ? code !== 0x09 : code > 0xff || code === 0x7f) return true;
-  }
-  return false;
-}
+/** Controls except HTAB, and characters beyond latin1, whose low byte alone would be sent and could be a line end. */
+const unwritable = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
 
 /**
- * RFC 9110 section 5.5: CR, LF and NUL are replaced by a space before a value is passed on. So are other controls, and
- * characters beyond latin1, whose low byte alone would be sent and could be a line end.
+ * RFC 9110 section 5.5: CR, LF and NUL are replaced by a space before a value is passed on; so is all that is unwritable.
+ * For four fields of a cache hit, of which two never change: 0.17 µs; looking through each every time 0.36 µs.
  */
-function cleaned(value: string): string {
-  return needsCleaning(value) ? value.replace(/[^\t\x20-\x7e\x80-\xff]/g, ' ') : value;
+function writable(known: KnownField, value: string): string {
+  if (value === known.lastClean) return value;
+  if (unwritable.test(value)) return value.replace(new RegExp(unwritable, 'g'), ' ');
+  if (value.length <= LAST_CLEAN_MAX) known.lastClean = value;
+  return value;
 }
 
 /** `Name: value\r\n`; empty for a field of framing and for a name that is not a token. */
 export function fieldLine(name: string, value: string): string {
-  const prefix = prefixOf(name);
-  return prefix === '' ? '' : `${prefix}${cleaned(value)}\r\n`;
+  const known = knownField(name);
+  return known.prefix === '' ? '' : `${known.prefix}${writable(known, value)}\r\n`;
 }
 
 /** All lines of a flat list of fields. */
