@@ -169,6 +169,8 @@ export class Journal {
   private fileBytes = 0;
   private generation: number;
   private pending: Buffer[] = [];
+  /** Something was noted since the last flush began. */
+  private noted = false;
   private flushing: Promise<void> | null = null;
   private compacting: Promise<void> | null = null;
 
@@ -192,6 +194,7 @@ export class Journal {
     assert(this.state.epoch !== null, 'changes follow a whole state');
     const record: JournalRecord = { n: this.state.n + 1, ...change, refusals };
     applyRecord(this.state, record);
+    this.noted = true;
     // A fresh journal is about to write everything anyway.
     if (this.mode === 'appending') this.pending.push(encode(record));
   }
@@ -204,6 +207,7 @@ export class Journal {
     this.state.sites = new Map(sites);
     this.state.refusals = bySite(refusals);
     this.mode = 'fresh';
+    this.noted = true;
   }
 
   /**
@@ -220,7 +224,7 @@ export class Journal {
   /** Writes what is noted and closes the file. Nothing may be noted afterwards. */
   async close(): Promise<void> {
     try {
-      if (this.pending.length > 0) await this.flush();
+      if (this.noted) await this.flush();
     } finally {
       while (this.flushing !== null) await this.flushing.catch(() => undefined);
       await this.compacting;
@@ -230,11 +234,13 @@ export class Journal {
   }
 
   private async flushOnce(): Promise<void> {
+    this.noted = false;
     try {
       while (this.mode === 'fresh') await this.startOver();
       await this.writePending();
     } catch (thrown) {
       this.mode = 'fresh';
+      this.noted = true;
       throw thrown;
     }
     await this.compactIfLong();

@@ -42,6 +42,8 @@ async function main(input: ThreadInput, tell: (event: ThreadEvent) => void): Pro
     tell({ event: 'creating' });
     await createAt(dataDir);
   }
+  // PGlite would fill an empty directory; here it means that what was in it is lost, and somebody should know.
+  if (!existsSync(path.join(dataDir, 'PG_VERSION'))) throw new Error('PG_VERSION is missing');
   const db = await openAt(dataDir);
   // Only now, since whatever holds rows of its own must be a whole database.
   await db.query('SELECT 1');

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/base/clock';
 import { createLog, silentLog } from '../../../src/base/log';
 import { startEmbeddedPostgres } from '../../../src/store/embedded';
 import { openStore } from '../../../src/store/postgres';
-import { freshDatabase } from '../../fixtures/database';
+import { freshDatabase, prepareEmbedded } from '../../fixtures/database';
 import { seededRandom } from '../../fixtures/random';
 
 let dir: string;
@@ -32,6 +32,7 @@ test('says that it creates the first time only, and keeps what it was given', as
 
 test('a path too long for a socket is served on loopback', async () => {
   const long = path.join(dir, 'a'.repeat(80));
+  await prepareEmbedded(long);
   const database = await startEmbeddedPostgres({ dir: long, log: silentLog });
   expect(database.url).toMatch(/@127\.0\.0\.1:\d+\//);
   const store = await openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
@@ -41,6 +42,7 @@ test('a path too long for a socket is served on loopback', async () => {
 });
 
 test('a directory in use is refused, also to the same process', async () => {
+  await prepareEmbedded(dir);
   const database = await startEmbeddedPostgres({ dir, log: silentLog });
   await expect(startEmbeddedPostgres({ dir, log: silentLog })).rejects.toMatchObject({ kind: 'data-dir-in-use', message: expect.stringContaining(dir) });
   await database.close();
@@ -55,6 +57,7 @@ test('what remained of a creation that was cut off is made anew', async () => {
 });
 
 test.each([
+  ['an empty one', () => undefined],
   ['one with rubbish for its control file', (data: string) => {
     mkdirSync(path.join(data, 'global'), { recursive: true });
     writeFileSync(path.join(data, 'PG_VERSION'), '18\n');
@@ -113,6 +116,7 @@ test('kill -9 in the middle of writing loses nothing that was acknowledged', asy
   const random = seededRandom('embedded kill -9');
   const onServer = process.env['DATABASE_URL'] === undefined ? null : await freshDatabase();
   const acknowledged: string[] = [];
+  await prepareEmbedded(dir);
   for (let round = 0; round < 3; round += 1) acknowledged.push(...await writeAndKill(1 + random.below(120), onServer?.url ?? ''));
   const database = onServer ?? await startEmbeddedPostgres({ dir, log: silentLog });
   const store = await openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
