@@ -1,0 +1,134 @@
+// CloudFront's configuration turned into what an edge serves: one table row per rule.
+import { siteProblem } from '../../../src/snapshot/site-check';
+import type { SiteBehavior, SiteOrigin, StreamingSite, WebSite } from '../../../src/snapshot/site';
+import type { DistributionRow } from '../../../src/store/store';
+import { compileSite } from '../../../src/worker/compile';
+import { plainConfig } from '../../fixtures/distributions';
+
+const row = (config: Record<string, unknown>, changes: Partial<DistributionRow> = {}): DistributionRow => ({
+  kind: 'web', id: 'E1', arn: 'arn', domainName: 'D1.CloudFront.localhost', callerReference: 'c', etag: 'e', enabled: true, changeSeq: 7, status: 'InProgress',
+  lastModifiedTime: new Date(0), config, ...changes,
+});
+const web = (changes: Record<string, unknown> = {}, rowChanges: Partial<DistributionRow> = {}): WebSite => {
+  const site = compileSite(row(plainConfig(changes), rowChanges));
+  expect(siteProblem(site)).toBeNull();
+  return site as WebSite;
+};
+const list = (...items: readonly unknown[]): unknown => ({ Quantity: items.length, ...(items.length === 0 ? {} : { Items: items }) });
+const behaviorOf = (changes: Record<string, unknown>): SiteBehavior =>
+  web({ DefaultCacheBehavior: { TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', ...changes } }).behaviors[0] as SiteBehavior;
+const originOf = (changes: Record<string, unknown>): SiteOrigin =>
+  web({ Origins: list({ Id: 'main', DomainName: 'Origin.Example', OriginPath: '', ...changes }) }).origins[0] as SiteOrigin;
+const legacy = (values: Record<string, unknown>, behavior: Record<string, unknown> = {}): SiteBehavior => behaviorOf({
+  MinTTL: 0, ForwardedValues: { QueryString: false, Cookies: { Forward: 'none' }, Headers: list(), QueryStringCacheKeys: list(), ...values }, ...behavior,
+});
+
+const none = { mode: 'none', names: [] };
+const all = { mode: 'all', names: [] };
+const optimized = '658327ea-f89d-4fab-a63d-7e88639e58f6';
+
+test('a site has its identity, its names in lower case and its behaviours in order, the default last', () => {
+  const site = web({
+    Aliases: list('WWW.Example.com', '*.Example.com'), DefaultRootObject: '/index.html',
+    CacheBehaviors: list(
+      { PathPattern: '/a/*', TargetOriginId: 'main', ViewerProtocolPolicy: 'https-only', CachePolicyId: optimized },
+      { PathPattern: '*.jpg', TargetOriginId: 'main', ViewerProtocolPolicy: 'redirect-to-https', CachePolicyId: optimized },
+    ),
+  });
+  expect(site).toMatchObject({ kind: 'web', id: 'E1', seq: 7, enabled: true, hosts: ['d1.cloudfront.localhost', 'www.example.com', '*.example.com'], defaultRootObject: 'index.html' });
+  expect(site.behaviors.map((one) => [one.pattern, one.viewerProtocol])).toEqual([['/a/*', 'https-only'], ['*.jpg', 'redirect-to-https'], ['*', 'allow-all']]);
+  expect(web({}, { enabled: false }).enabled).toBe(false);
+});
+
+test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
+  ['no methods named', { CachePolicyId: optimized }, { allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'] }],
+  ['methods named', { CachePolicyId: optimized, AllowedMethods: { Quantity: 3, Items: ['GET', 'HEAD', 'OPTIONS'], CachedMethods: list('GET', 'HEAD', 'OPTIONS') } },
+    { allowedMethods: ['GET', 'HEAD', 'OPTIONS'], cachedMethods: ['GET', 'HEAD', 'OPTIONS'] }],
+  ['compression', { CachePolicyId: optimized, Compress: true }, { compress: true }],
+  ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { closed: null }],
+  ['trusted signers', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { closed: 'trusted signers' }],
+  ['trusted key groups', { CachePolicyId: optimized, TrustedKeyGroups: { Enabled: true, Quantity: 1, Items: ['k'] } }, { closed: 'trusted key groups' }],
+  ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { closed: 'field-level encryption' }],
+  ['CachingOptimized', { CachePolicyId: optimized },
+    { cacheable: true, forwardOtherHeaders: false, forward: { headers: none, cookies: none, query: none } as never,
+      caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: true, minTtlS: 1, defaultTtlS: 86_400, maxTtlS: 31_536_000 } as never }],
+  ['CachingDisabled with AllViewer', { CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3' },
+    { forward: { headers: all, cookies: all, query: all } as never, caching: { key: { headers: none, cookies: none, query: none }, gzip: false, brotli: false, minTtlS: 0, defaultTtlS: 0, maxTtlS: 0 } as never }],
+  ['MediaPackage with CORS-S3Origin: both lists go to the origin', { CachePolicyId: '08627262-05a9-4f76-9ded-b50ca2e3a84f', OriginRequestPolicyId: '88a5eaf4-2fd4-4709-b370-b4c650ea3fcf' },
+    { forward: {
+      headers: { mode: 'only', names: ['origin', 'access-control-request-headers', 'access-control-request-method'] }, cookies: none,
+      query: { mode: 'only', names: ['m', 'start', 'end', 'aws.manifestfilter'] },
+    } as never }],
+  ['AllViewerExceptHostHeader beside a key with the host: the key wins', { CachePolicyId: '83da9c7e-98b4-4e11-a168-04f0df8e2c65', OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac' },
+    { forward: { headers: all, cookies: all, query: all } as never }],
+])('a behaviour with %s', (_what, given, expected) => {
+  expect(behaviorOf(given)).toMatchObject(expected);
+});
+
+test.each<[string, SiteBehavior, object]>([
+  ['nothing forwarded', legacy({}), { cacheable: true, forwardOtherHeaders: true, forward: { headers: none, cookies: none, query: none }, caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: false, minTtlS: 0, defaultTtlS: 86_400, maxTtlS: 31_536_000 } }],
+  ['TTLs of its own', legacy({}, { MinTTL: 5, DefaultTTL: 10, MaxTTL: 20 }), { caching: { minTtlS: 5, defaultTtlS: 10, maxTtlS: 20 } }],
+  ['a MinTTL above the defaults', legacy({}, { MinTTL: 40_000_000 }), { caching: { minTtlS: 40_000_000, defaultTtlS: 40_000_000, maxTtlS: 40_000_000 } }],
+  ['a TTL of zero', legacy({}, { DefaultTTL: 0, MaxTTL: 0 }), { caching: { minTtlS: 0, defaultTtlS: 0, maxTtlS: 0 } }],
+  ['headers', legacy({ Headers: list('Origin', 'X-Own') }), { cacheable: true, forward: { headers: { mode: 'only', names: ['origin', 'x-own'] } }, caching: { key: { headers: { mode: 'only', names: ['origin', 'x-own'] } } } }],
+  ['all headers: nothing is cached', legacy({ Headers: list('*') }), { cacheable: false, forward: { headers: all } }],
+  ['Accept-Encoding keyed on as it comes', legacy({ Headers: list('Accept-Encoding') }), { caching: { gzip: false } }],
+  ['the query', legacy({ QueryString: true }), { forward: { query: all }, caching: { key: { query: all } } }],
+  ['the query, keyed on in part', legacy({ QueryString: true, QueryStringCacheKeys: list('a', 'B') }), { forward: { query: all }, caching: { key: { query: { mode: 'only', names: ['a', 'B'] } } } }],
+  ['keys named for a query that is not forwarded', legacy({ QueryStringCacheKeys: list('a') }), { forward: { query: none }, caching: { key: { query: none } } }],
+  ['all cookies', legacy({ Cookies: { Forward: 'all' } }), { forward: { cookies: all }, caching: { key: { cookies: all } } }],
+  ['some cookies', legacy({ Cookies: { Forward: 'whitelist', WhitelistedNames: list('s*') } }), { forward: { cookies: { mode: 'only', names: ['s*'] } }, caching: { key: { cookies: { mode: 'only', names: ['s*'] } } } }],
+])('legacy settings with %s', (_what, behavior, expected) => {
+  expect(behavior).toMatchObject(expected);
+});
+
+const customOrigin = { HTTPPort: 8080, HTTPSPort: 8443, OriginProtocolPolicy: 'https-only', OriginSslProtocols: list('TLSv1.2', 'TLSv1'), OriginReadTimeout: 12, OriginKeepaliveTimeout: 3 };
+test.each<[string, Record<string, unknown>, Partial<SiteOrigin>]>([
+  ['a custom one', { CustomOriginConfig: customOrigin, OriginPath: '/base/', ConnectionAttempts: 2, ConnectionTimeout: 4, CustomHeaders: list({ HeaderName: 'X-Key', HeaderValue: 'v' }) },
+    { id: 'main', host: 'origin.example', kind: 'custom', protocol: 'https-only', httpPort: 8080, httpsPort: 8443, tlsVersions: ['TLSv1', 'TLSv1.2', 'TLSv1.3'], path: '/base',
+      headers: [['x-key', 'v']], connectionAttempts: 2, connectionTimeoutS: 4, readTimeoutS: 12, keepAliveS: 3, completionTimeoutS: null }],
+  ['one of old TLS alone', { CustomOriginConfig: { ...customOrigin, OriginSslProtocols: list('TLSv1') } }, { tlsVersions: ['TLSv1'] }],
+  ['one that follows the viewer', { CustomOriginConfig: { ...customOrigin, OriginProtocolPolicy: 'match-viewer' } }, { protocol: 'match-viewer' }],
+  ['S3: as the viewer asks, with what CloudFront has for the rest', { S3OriginConfig: { OriginAccessIdentity: '' } },
+    { kind: 's3', protocol: 'match-viewer', httpPort: 80, httpsPort: 443, path: '', connectionAttempts: 3, connectionTimeoutS: 10, readTimeoutS: 30, keepAliveS: 5 }],
+  ['one with a limit on the whole answer', { S3OriginConfig: { OriginAccessIdentity: '' }, ResponseCompletionTimeout: 60 }, { completionTimeoutS: 60 }],
+])('an origin, %s', (_what, given, expected) => {
+  expect(originOf(given)).toMatchObject(expected);
+});
+
+test('groups and error pages', () => {
+  const site = web({
+    OriginGroups: list({ Id: 'g', FailoverCriteria: { StatusCodes: list(500, 502) }, Members: list({ OriginId: 'main' }, { OriginId: 'other' }) }),
+    CustomErrorResponses: list({ ErrorCode: 404, ResponsePagePath: '/404.html', ResponseCode: '200', ErrorCachingMinTTL: 3 }, { ErrorCode: 500 }, { ErrorCode: 403, ResponseCode: '', ResponsePagePath: '' }),
+  });
+  expect(site.groups).toEqual([{ id: 'g', members: ['main', 'other'], statusCodes: [500, 502] }]);
+  expect(site.errorPages).toEqual([
+    { status: 404, pagePath: '/404.html', responseStatus: 200, minTtlS: 3 }, { status: 500, pagePath: '', responseStatus: null, minTtlS: 10 },
+    { status: 403, pagePath: '', responseStatus: null, minTtlS: 10 },
+  ]);
+});
+
+test.each<[string, Record<string, unknown>, string | null]>([
+  ['no geo restriction', { Restrictions: { GeoRestriction: { RestrictionType: 'none', Quantity: 0 } } }, null],
+  ['a whitelist', { Restrictions: { GeoRestriction: { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
+  ['a blacklist', { Restrictions: { GeoRestriction: { RestrictionType: 'blacklist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
+  ['client certificates required', { ViewerMtlsConfig: { Mode: 'required' } }, 'viewer mTLS'],
+])('with %s every behaviour is closed, or none', (_what, given, closed) => {
+  const site = web({ ...given, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized }) });
+  expect(site.behaviors.map((one) => one.closed)).toEqual([closed, closed]);
+});
+
+test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
+  const site = compileSite(row({
+    S3Origin: { DomainName: 'Media.s3.amazonaws.com', OriginAccessIdentity: '' }, Aliases: list('RTMP.Example.com'), TrustedSigners: { Enabled: enabled, Quantity: 0 },
+  }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' })) as StreamingSite;
+  expect(siteProblem(site)).toBeNull();
+  expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed });
+});
+
+test.each([
+  ['cache policy', { TargetOriginId: 'main', CachePolicyId: 'none-such' }],
+  ['origin request policy', { TargetOriginId: 'main', CachePolicyId: optimized, OriginRequestPolicyId: 'none-such' }],
+])('a %s that is not there cannot be compiled', (_what, DefaultCacheBehavior) => {
+  expect(() => compileSite(row(plainConfig({ DefaultCacheBehavior })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+});
