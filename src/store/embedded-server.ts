@@ -3,7 +3,7 @@
 // PGlite is a single session. Two connections' messages must therefore never mix: an unnamed statement that one
 // parses is gone once the other parses its own, and a transaction belongs to whoever began it. So messages are
 // gathered up to the one that makes the server answer (Query, Sync, Flush), run in one go, and the session stays with
-// their connection until it says "idle". See docs/decisions/embedded-database.md.
+// their connection until it says "idle". See docs/decisions/0006-embedded-database.md.
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert';
 import { messageOf } from '../base/fault';
