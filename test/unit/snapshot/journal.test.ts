@@ -151,6 +151,22 @@ test('a long journal is folded into the snapshot while changes go on, and none i
   expect(reopened()).toMatchObject({ seq: 400, sites: Array.from({ length: 10 }, (_, id) => `E${id}@${id === 0 ? 400 : 390 + id}`) });
 });
 
+test('a new whole state that comes while the journal is being folded wins', async () => {
+  const journal = Journal.open(dir, silentLog);
+  journal.replace('e', 0, sites(), []);
+  await journal.flush();
+  for (let round = 1; round <= 3; round += 1) {
+    const seq = round * 1_000;
+    for (let at = 0; at < 300; at += 1) journal.append(put(`E${at}`, seq + at, { defaultRootObject: 'x'.repeat(60_000) }), []);
+    await journal.flush();
+    journal.replace(`e${round}`, seq + 500, sites(site({ id: 'NEW', seq })), []);
+    await journal.flush();
+    expect(reopened()).toEqual({ epoch: `e${round}`, seq: seq + 500, sites: [`NEW@${seq}`], refusals: [] });
+  }
+  await journal.close();
+  expect(reopened()).toMatchObject({ epoch: 'e3', sites: ['NEW@3000'] });
+});
+
 test('copied at any moment between writes, the directory gives a state not older than what was flushed', async () => {
   const random = seededRandom('journal copies');
   const journal = Journal.open(dir, silentLog);
