@@ -60,8 +60,8 @@ async function hear(reads: readonly Buffer[]): Promise<Heard & { readonly answer
     // A body flows to its reader between reads, as it does with a real socket.
     await turn();
   }
-  for (let previous = -1; previous !== socket.written.length;) {
-    previous = socket.written.length;
+  for (let previous = -1; previous !== socket.taken.length;) {
+    previous = socket.taken.length;
     await turn();
     await turn();
   }

@@ -20,7 +20,7 @@ class Worker {
   publisher!: Publisher;
   private constructor(readonly snapshot: Snapshot) {}
 
-  static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 5_000): Promise<Worker> {
+  static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 60_000): Promise<Worker> {
     const worker = new Worker(snapshot);
     worker.publisher = await startWebSocketPublisher({
       snapshot, bind: '127.0.0.1', port, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,

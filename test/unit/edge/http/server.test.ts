@@ -338,8 +338,12 @@ describe('Expect', () => {
     const viewer = await view(await serve(say), request('POST / HTTP/1.1', 'Expect: tea\r\nContent-Length: 3\r\n', 'abc'));
     expect(await viewer.all()).toMatch(/^HTTP\/1.1 417 .*Connection: close\r\n/s);
   });
-  test('HTTP/1.0 expects nothing', async () => {
-    const viewer = await view(await serve(measure), 'POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc');
+  test.each(['100-continue', 'tea'])('HTTP/1.0 expects nothing: %s', async (expectation) => {
+    const { handler, next } = exchanges();
+    const viewer = await view(await serve(handler), `POST / HTTP/1.0\r\nExpect: ${expectation}\r\nContent-Length: 3\r\n\r\n`);
+    measure(await next());
+    await turns(5);
+    viewer.send('abc');
     expect(await viewer.all()).toMatch(/^HTTP\/1.1 200 OK\r\n.*<3 bytes>$/s);
   });
 });
