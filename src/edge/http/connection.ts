@@ -458,7 +458,6 @@ export class Http1Connection implements ExchangeLine {
     this.enter('lingering');
     this.input = null;
     this.output.end();
-    if (this.readingPaused) this.controlReading();
   }
 
   private enter(mode: Mode): void {
