@@ -199,3 +199,10 @@ describe('answers of origins', () => {
       .toEqual(['etag', '"1"', 'content-type', 'a/b', 'x', 'new', 'date', 'now']);
   });
 });
+
+test('request ids are 56 characters and never the same, across batches too', () => {
+  const identity = new Identity('test', 'LOC50-P1');
+  const ids = Array.from({ length: 2000 }, () => identity.requestId());
+  expect(new Set(ids).size).toBe(2000);
+  for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{56}$/);
+});
