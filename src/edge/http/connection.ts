@@ -225,7 +225,6 @@ export class Http1Connection implements ExchangeLine {
         this.output.flush();
       }
     }
-    this.deadlineMs = this.mode === 'body' ? this.host.nowMs + this.host.limits.bodyIdleMs : this.deadlineMs;
     this.advance();
   }
 

@@ -120,6 +120,16 @@ describe('after the last answer', () => {
   });
 });
 
+describe('a head that never ends its line', () => {
+  test('is refused once it is larger than a head may be', () => {
+    const host = rig();
+    const { socket, send } = connectTo(host);
+    send('GET / HTTP/1.1\r\nx: ');
+    for (let i = 0; i < 20; i += 1) send(Buffer.alloc(1024, 'v'));
+    expect(socket.text()).toMatch(/^HTTP\/1.1 413 /);
+  });
+});
+
 describe('a server that closes', () => {
   test('ends a connection whose unread body has come to its end', () => {
     const host = rig();
