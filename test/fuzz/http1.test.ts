@@ -161,7 +161,7 @@ function chunkedBody(random: Random, content: string): string {
     text += `${size}${extension}\r\n${content.slice(at, at + bytes)}\r\n`;
     at += bytes;
   }
-  return `${text}0${random.pick(['', '', ';x'])}\r\n${random.pick(['', '', 'T: 1\r\n', 'T: 1\r\nU:\r\n'])}\r\n`;
+  return `${text}0${random.pick(['', '', ';x'])}\r\n${random.pick(['', '', 'T: 1\r\n', 'T: 1\r\nU:\r\n', 'T: 1\r\nU: 2\r\nContent-Length: 5\r\n'])}\r\n`;
 }
 
 function request(random: Random): string {

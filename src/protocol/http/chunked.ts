@@ -31,6 +31,9 @@ for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 const textByte = new Uint8Array(256).fill(1, 0x20).fill(0, 0x7f, 0x80);
 textByte[TAB] = 1;
 
+/** RFC 9110 section 6.5.1: fields that decide about framing, routing or the connection have no place in a trailer section. */
+const forbiddenTrailers = new Set(['connection', 'content-length', 'host', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+
 /** What the next byte must be. */
 const enum At {
   SizeStart, Size, SizeLf,
@@ -51,6 +54,7 @@ export class ChunkedDecoder implements BodyDecoder {
   private chunkBytesLeft = 0;
   private extensionBytes = 0;
   private trailerBytes = 0;
+  private trailerName = '';
   reason: string | null = null;
 
   get state(): 'reading' | 'done' | 'failed' {
@@ -149,16 +153,25 @@ export class ChunkedDecoder implements BodyDecoder {
     switch (this.at) {
       case At.TrailerStart:
         if (byte === CR) return At.LastLf;
-        return tokenByte[byte] === 1 ? At.TrailerName : this.fail('trailer-invalid');
-      case At.TrailerName:
-        if (byte === COLON) return At.TrailerValue;
-        return tokenByte[byte] === 1 ? At.TrailerName : this.fail('trailer-invalid');
+        this.trailerName = '';
+        return this.trailerNameByte(byte);
+      case At.TrailerName: return byte === COLON ? this.trailerNamed() : this.trailerNameByte(byte);
       case At.TrailerValue:
         if (byte === CR) return At.TrailerLf;
         return textByte[byte] === 1 ? At.TrailerValue : this.fail('trailer-invalid');
       case At.TrailerLf: return byte === LF ? At.TrailerStart : this.fail('trailer-invalid');
       default: return byte === LF ? At.Done : this.fail('body-end');
     }
+  }
+
+  private trailerNameByte(byte: number): At {
+    if (tokenByte[byte] !== 1) return this.fail('trailer-invalid');
+    this.trailerName += String.fromCharCode(byte);
+    return At.TrailerName;
+  }
+
+  private trailerNamed(): At {
+    return forbiddenTrailers.has(this.trailerName.toLowerCase()) ? this.fail('trailer-forbidden') : At.TrailerValue;
   }
 }
 

@@ -173,13 +173,15 @@ describe('a request\'s body', () => {
 });
 
 describe('deadlines', () => {
-  test('a body that trickles is waited for as long as it goes on', () => {
+  test('a body that trickles is waited for as long as it goes on', async () => {
     const host = rig();
     const { socket, connection, send } = connectTo(host);
     send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n');
     let failure = '';
     next(host).body().on('error', (thrown: Error) => { failure = thrown.message; }).resume();
     for (let second = 0; second < 60; second += 10) {
+      // Lets the reader ask for more: nobody is waited for who is not waited on.
+      await new Promise((resolve) => { setImmediate(resolve); });
       host.nowMs = second * 1000;
       connection.sweep(host.nowMs);
       send('x');

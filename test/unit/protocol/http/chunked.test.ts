@@ -53,6 +53,8 @@ test.each([
   ['space before a trailer\'s colon', '0\r\nx : y\r\n\r\n', 'trailer-invalid'],
   ['folded trailer', '0\r\nx: y\r\n z\r\n\r\n', 'trailer-invalid'],
   ['bare LF in trailers', '0\r\nx: y\n\r\n', 'trailer-invalid'],
+  ['trailer that frames', '0\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n', 'trailer-forbidden'],
+  ['trailer that frames, as the first', '0\r\ncontent-length: 1\r\n\r\n', 'trailer-forbidden'],
   ['bare CR at the end', '0\r\n\rx', 'body-end'],
 ])('%s is refused', (_what, text, reason) => {
   for (const cut of [1, 1000]) expect(decode(text, cut)).toMatchObject({ state: 'failed', reason });
