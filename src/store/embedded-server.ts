@@ -19,7 +19,9 @@ export interface EmbeddedServerOptions {
   readonly engine: Engine;
   readonly log: Log;
   /** Where to listen: a unix socket's path, or loopback on any free port. */
-  readonly listen: { readonly path: string } | { readonly host: '127.0.0.1'; readonly port: 0 };
+  readonly listen: { readonly path: string } | { readonly host: '127.0.0.1'; readonly port: number };
+  /** The engine gave up (a full disk, say) and must not be called again; told once. */
+  readonly onDeath: (reason: string) => void;
 }
 
 const connectionsMax = 100;
@@ -40,6 +42,7 @@ const endsUnit: ReadonlySet<number> = new Set([letter('Q'), letter('S'), letter(
 const terminate = letter('X');
 const notification = letter('A');
 const readyForQuery = letter('Z');
+const errorResponse = letter('E');
 const idle = letter('I');
 
 function message(type: string, body: Buffer): Buffer {
@@ -67,27 +70,47 @@ const welcome = Buffer.concat([
 
 const rollback = Buffer.concat([message('S', Buffer.alloc(0)), message('Q', text('ROLLBACK'))]);
 
-/** An answer taken apart: what its connection gets, what everybody gets, and whether the session is idle again. */
-export function splitAnswer(answer: Uint8Array): { readonly own: Buffer; readonly notices: Buffer; readonly idle: boolean } {
+/** The words of an error with which Postgres ends itself, else null. Field V is the severity, M the message, never translated. */
+function deathIn(error: Buffer): string | null {
+  const fields = error.subarray(5).toString('utf8').split('\0');
+  return fields.includes('VPANIC') || fields.includes('VFATAL') ? fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'unknown' : null;
+}
+
+export interface Answer {
+  /** For the connection that asked. */
+  readonly own: Buffer;
+  /** For everybody. */
+  readonly notices: Buffer;
+  /** The session is free for another connection. */
+  readonly idle: boolean;
+  /** Why the engine is dead; null: it lives. */
+  readonly death: string | null;
+}
+
+/** An answer taken apart. */
+export function splitAnswer(answer: Uint8Array): Answer {
   const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength);
   const own: Buffer[] = [];
   const notices: Buffer[] = [];
   let isIdle = false;
+  let death: string | null = null;
   for (let at = 0; at < bytes.length;) {
     const end = at + 1 + bytes.readUInt32BE(at + 1);
     assert(end <= bytes.length, 'PGlite answers in whole messages');
     (bytes[at] === notification ? notices : own).push(bytes.subarray(at, end));
     isIdle = bytes[at] === readyForQuery ? bytes[at + 5] === idle : false;
+    if (bytes[at] === errorResponse) death ??= deathIn(bytes.subarray(at, end));
     at = end;
   }
-  return { own: Buffer.concat(own), notices: Buffer.concat(notices), idle: isIdle };
+  return { own: Buffer.concat(own), notices: Buffer.concat(notices), idle: isIdle, death };
 }
 
 interface Unit { readonly connection: Connection; readonly messages: Buffer }
 
 /**
  * The one session. Modes: *free* (`owner` is null: the oldest unit of any connection is next), *owned* (a connection is
- * within a transaction or a pipeline: only its units run, the others wait), *running* (a unit is under way).
+ * within a transaction or a pipeline: only its units run, the others wait), *running* (a unit is under way), *dead* (the
+ * engine gave up: after a PANIC PGlite spins for ever when it is called again, so it is not).
  */
 class Session {
   private readonly waiting: Unit[] = [];
@@ -95,7 +118,14 @@ class Session {
   private running = false;
   private idleTimer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly engine: Engine, private readonly broadcast: (notices: Buffer) => void, private readonly log: Log) {}
+  private dead = false;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly broadcast: (notices: Buffer) => void,
+    private readonly log: Log,
+    private readonly onDeath: (reason: string) => void,
+  ) {}
 
   submit(unit: Unit): void {
     this.waiting.push(unit);
@@ -111,12 +141,13 @@ class Session {
   }
 
   private next(): Unit | undefined {
+    if (this.dead) return undefined;
     const at = this.owner === null ? 0 : this.waiting.findIndex((unit) => unit.connection === this.owner);
     return at < 0 ? undefined : this.waiting.splice(at, 1)[0];
   }
 
   private async drain(): Promise<void> {
-    if (this.running) return;
+    if (this.running || this.dead) return;
     this.running = true;
     clearTimeout(this.idleTimer);
     for (let unit = this.next(); unit !== undefined; unit = this.next()) {
@@ -124,7 +155,7 @@ class Session {
       if (this.owner?.closed === true) await this.runRollback();
     }
     this.running = false;
-    if (this.owner !== null) this.watchOwner(this.owner);
+    if (this.owner !== null && !this.dead) this.watchOwner(this.owner);
   }
 
   private watchOwner(owner: Connection): void {
@@ -136,23 +167,31 @@ class Session {
 
   private async run(unit: Unit): Promise<void> {
     this.owner = unit.connection;
+    const answer = await this.ask(unit.messages);
+    if (answer === null) return;
+    if (answer.idle) this.owner = null;
+    unit.connection.answer(answer.own);
+    if (answer.notices.length > 0) this.broadcast(answer.notices);
+  }
+
+  private async ask(messages: Buffer): Promise<Answer | null> {
+    if (this.dead) return null;
+    let death: string;
     try {
-      const answer = splitAnswer(await this.engine.run(unit.messages));
-      if (answer.idle) this.owner = null;
-      unit.connection.answer(answer.own);
-      if (answer.notices.length > 0) this.broadcast(answer.notices);
+      const answer = splitAnswer(await this.engine.run(messages));
+      if (answer.death === null) return answer;
+      death = answer.death;
     } catch (thrown) {
-      this.log.error('embedded-database-failed', { reason: messageOf(thrown) });
-      unit.connection.fail('XX000', 'the embedded database failed');
+      death = messageOf(thrown);
     }
+    this.dead = true;
+    this.waiting.length = 0;
+    this.onDeath(death);
+    return null;
   }
 
   private async runRollback(): Promise<void> {
-    try {
-      await this.engine.run(rollback);
-    } catch (thrown) {
-      this.log.error('embedded-database-failed', { reason: messageOf(thrown) });
-    }
+    await this.ask(rollback);
     this.owner = null;
   }
 
@@ -275,9 +314,13 @@ function listening(server: Server, where: EmbeddedServerOptions['listen']): Prom
 }
 
 /** Starts to listen. Closing drops the connections and rolls back what they left open; the engine is the caller's. */
-export async function startEmbeddedServer({ engine, log, listen }: EmbeddedServerOptions): Promise<EmbeddedServer> {
+export async function startEmbeddedServer({ engine, log, listen, onDeath }: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const connections = new Set<Connection>();
-  const session = new Session(engine, (notices) => { for (const connection of connections) connection.notify(notices); }, log);
+  const broadcast = (notices: Buffer): void => { for (const connection of connections) connection.notify(notices); };
+  const session = new Session(engine, broadcast, log, (reason) => {
+    for (const connection of connections) connection.fail('57P02', 'the embedded database failed');
+    onDeath(reason);
+  });
   const server = createServer((socket) => {
     const connection = new Connection(socket, session, (closed) => connections.delete(closed));
     connections.add(connection);

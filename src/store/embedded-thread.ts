@@ -17,8 +17,11 @@ export type ThreadEvent =
   | { readonly event: 'creating' }
   | { readonly event: 'ready'; readonly port: number }
   | { readonly event: 'failed'; readonly reason: string }
+  | { readonly event: 'died'; readonly reason: string }
   | { readonly event: 'log'; readonly line: string }
   | { readonly event: 'closed' };
+
+const oneLine = (words: string): string => words.trim().split('\n')[0]?.slice(0, 300) ?? '';
 
 async function openAt(dataDir: string): Promise<PGlite> {
   const db = new PGlite({ dataDir });
@@ -48,7 +51,10 @@ async function main(input: ThreadInput, tell: (event: ThreadEvent) => void): Pro
   // Only now, since whatever holds rows of its own must be a whole database.
   await db.query('SELECT 1');
   const log = createLog('database', input.logLevel, (line) => tell({ event: 'log', line }));
-  const server = await startEmbeddedServer({ engine: { run: (messages) => db.execProtocolRaw(messages) }, log, listen: input.listen });
+  const server = await startEmbeddedServer({
+    engine: { run: (messages) => db.execProtocolRaw(messages) }, log, listen: input.listen,
+    onDeath: (reason) => tell({ event: 'died', reason: oneLine(reason) }),
+  });
   parentPort?.once('message', () => {
     void server.close().then(() => db.close()).catch((thrown: unknown) => log.warn('embedded-close', { reason: messageOf(thrown) }))
       .finally(() => tell({ event: 'closed' }));
@@ -60,6 +66,6 @@ if (parentPort !== null) {
   const port = parentPort;
   const tell = (event: ThreadEvent): void => port.postMessage(event);
   main(workerData as ThreadInput, tell).catch((thrown: unknown) => {
-    tell({ event: 'failed', reason: `${codeOf(thrown) ?? ''} ${messageOf(thrown)}`.trim().split('\n')[0]?.slice(0, 300) ?? '' });
+    tell({ event: 'failed', reason: oneLine(`${codeOf(thrown) ?? ''} ${messageOf(thrown)}`) });
   });
 }

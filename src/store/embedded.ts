@@ -4,15 +4,18 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../base/clock';
 import { lockDir } from '../base/dir-lock';
-import { Fault } from '../base/fault';
+import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
-import type { Service } from '../base/service';
+import { sleep, type Service } from '../base/service';
 import type { EmbeddedServerOptions } from './embedded-server';
 import type { ThreadEvent, ThreadInput } from './embedded-thread';
 
 /** Creating takes up to 10 s on a slow machine, recovery after a crash as long as its log is. */
 const startTimeoutMs = 120_000;
 const closeTimeoutMs = 10_000;
+/** Before a database that gave up is started again; doubles while that fails. */
+const restartMsMin = 500;
+const restartMsMax = 30_000;
 /** sun_path of the smallest platform (macOS: 104 with its terminating zero). */
 const socketPathBytesMax = 103;
 
@@ -29,7 +32,6 @@ export interface EmbeddedPostgresOptions {
 function whereToListen(dir: string): EmbeddedServerOptions['listen'] {
   const socketPath = path.join(dir, '.s.PGSQL.5432');
   if (process.platform === 'win32' || Buffer.byteLength(socketPath) > socketPathBytesMax) return { host: '127.0.0.1', port: 0 };
-  rmSync(socketPath, { force: true });
   return { path: socketPath };
 }
 
@@ -53,7 +55,7 @@ function ready(worker: Worker, dir: string, log: Log): Promise<number> {
       if (event.event === 'failed') settle(() => reject(broken(dir, event.reason)));
       if (event.event === 'log') log.warn('embedded-database', { line: event.line });
     });
-    worker.on('error', (thrown) => settle(() => reject(broken(dir, thrown instanceof Error ? thrown.message : String(thrown)))));
+    worker.on('error', (thrown) => settle(() => reject(broken(dir, messageOf(thrown)))));
     worker.on('exit', () => settle(() => reject(broken(dir, 'it ended at once'))));
   });
 }
@@ -61,12 +63,95 @@ function ready(worker: Worker, dir: string, log: Log): Promise<number> {
 async function closeThread(worker: Worker): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, closeTimeoutMs);
-    worker.on('message', (event: ThreadEvent) => {
-      if (event.event === 'closed') { clearTimeout(timer); resolve(); }
-    });
+    const done = (): void => { clearTimeout(timer); resolve(); };
+    worker.on('message', (event: ThreadEvent) => { if (event.event === 'closed') done(); });
+    worker.on('exit', done);
     worker.postMessage('close');
   });
   await worker.terminate();
+}
+
+/** Resolves with the reason when the database gives up, or its thread ends. */
+function death(worker: Worker): Promise<string> {
+  return new Promise((resolve) => {
+    worker.on('message', (event: ThreadEvent) => { if (event.event === 'died') resolve(event.reason); });
+    worker.on('error', (thrown) => resolve(messageOf(thrown)));
+    worker.on('exit', () => resolve('its thread ended'));
+  });
+}
+
+/**
+ * The database over all its threads: one that gives up (a full disk makes it) is ended and replaced, at the same
+ * address; recovery brings back what was acknowledged. Modes: *serving*, *replacing*, *closed*.
+ */
+class EmbeddedDatabase {
+  private readonly stop = new AbortController();
+  private worker: Worker | null = null;
+  private listen: EmbeddedServerOptions['listen'];
+  private watching: Promise<void> = Promise.resolve();
+
+  constructor(private readonly dir: string, private readonly log: Log) {
+    this.listen = whereToListen(dir);
+  }
+
+  /** @returns where it listens */
+  async start(): Promise<string> {
+    const worker = await this.startThread();
+    this.watching = this.watch(worker);
+    return 'path' in this.listen ? urlOf(this.dir, 0) : urlOf(this.dir, this.listen.port);
+  }
+
+  private async startThread(): Promise<Worker> {
+    if ('path' in this.listen) rmSync(this.listen.path, { force: true });
+    const worker = new Worker(threadModule, { workerData: { dir: this.dir, listen: this.listen, logLevel: 'warn' } satisfies ThreadInput });
+    try {
+      const port = await ready(worker, this.dir, this.log);
+      if (!('path' in this.listen)) this.listen = { ...this.listen, port };
+    } catch (thrown) {
+      await worker.terminate();
+      throw thrown;
+    }
+    this.worker = worker;
+    return worker;
+  }
+
+  private async watch(first: Worker): Promise<void> {
+    for (let worker: Worker | null = first; worker !== null && !this.stop.signal.aborted;) {
+      const reason = await death(worker);
+      if (this.stop.signal.aborted) return;
+      this.log.error('embedded-database-died', { dir: this.dir, reason, note: 'it is started again' });
+      this.worker = null;
+      await worker.terminate();
+      worker = await this.replace();
+    }
+  }
+
+  /** @returns null once closed */
+  private async replace(): Promise<Worker | null> {
+    for (let delayMs = restartMsMin; ; delayMs = Math.min(restartMsMax, delayMs * 2)) {
+      await sleep(delayMs, this.stop.signal);
+      if (this.stop.signal.aborted) return null;
+      try {
+        return await this.startThread();
+      } catch (thrown) {
+        this.log.error('embedded-database-not-started', { reason: messageOf(thrown) });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.closePresent();
+    await this.watching;
+    // One that was being started meanwhile.
+    await this.closePresent();
+  }
+
+  private async closePresent(): Promise<void> {
+    const { worker } = this;
+    this.worker = null;
+    if (worker !== null) await closeThread(worker);
+  }
 }
 
 /**
@@ -76,24 +161,13 @@ async function closeThread(worker: Worker): Promise<void> {
  */
 export async function startEmbeddedPostgres({ dir, log }: EmbeddedPostgresOptions): Promise<Service & { readonly url: string }> {
   const lock = lockDir(dir, systemClock.nowMs());
-  let worker: Worker | undefined;
   try {
     if (!existsSync(threadModule)) throw new Fault('not-built', 'machine', `${threadModule} is missing: run "npm run build"`);
-    const listen = whereToListen(dir);
-    worker = new Worker(threadModule, { workerData: { dir, listen, logLevel: 'warn' } satisfies ThreadInput });
-    const running = worker;
-    const port = await ready(running, dir, log);
+    const database = new EmbeddedDatabase(dir, log);
+    const url = await database.start();
     let closing: Promise<void> | undefined;
-    running.on('exit', () => { if (closing === undefined) log.error('embedded-database-died', { dir }); });
-    return {
-      url: urlOf(dir, port),
-      close() {
-        closing ??= closeThread(running).finally(() => lock.release());
-        return closing;
-      },
-    };
+    return { url, close: () => closing ??= database.close().finally(() => lock.release()) };
   } catch (thrown) {
-    await worker?.terminate();
     lock.release();
     throw thrown;
   }

@@ -32,7 +32,6 @@ function recordingEngine(): Engine & { readonly ran: string[] } {
       await new Promise((resolve) => { setImmediate(resolve); });
       const text = Buffer.from(messages).toString('latin1').replace(/[^ -~]/g, '');
       ran.push(text);
-      if (text.includes('FAIL')) throw new Error('wasm aborted');
       return Buffer.concat([message('C', `${text}\0`), message('Z', text.includes('BEGIN') ? 'T' : 'I')]);
     },
   };
@@ -64,9 +63,11 @@ class RawClient {
 describe('with an engine that only records', () => {
   let engine: ReturnType<typeof recordingEngine>;
   let server: EmbeddedServer;
+  let deaths: string[];
   beforeEach(async () => {
     engine = recordingEngine();
-    server = await startEmbeddedServer({ engine, log: silentLog, listen: { host: '127.0.0.1', port: 0 } });
+    deaths = [];
+    server = await startEmbeddedServer({ engine, log: silentLog, listen: { host: '127.0.0.1', port: 0 }, onDeath: (reason) => deaths.push(reason) });
   });
   afterEach(() => server.close());
   const greeted = async (): Promise<RawClient> => {
@@ -78,10 +79,12 @@ describe('with an engine that only records', () => {
 
   test('an answer is taken apart', () => {
     const answer = Buffer.concat([message('T'), message('A', 'news'), message('Z', 'T')]);
-    expect(splitAnswer(answer)).toEqual({ own: Buffer.concat([message('T'), message('Z', 'T')]), notices: message('A', 'news'), idle: false });
+    expect(splitAnswer(answer)).toEqual({ own: Buffer.concat([message('T'), message('Z', 'T')]), notices: message('A', 'news'), idle: false, death: null });
     expect(splitAnswer(message('Z', 'I')).idle).toBe(true);
     expect(splitAnswer(message('Z', 'E')).idle).toBe(false);
     expect(splitAnswer(message('1')).idle).toBe(false);
+    expect(splitAnswer(message('E', 'SERROR\0VERROR\0C22012\0Mdivision by zero\0\0')).death).toBeNull();
+    expect(splitAnswer(message('E', 'SPANIK\0VPANIC\0C58P01\0Mdisk full\0\0')).death).toBe('disk full');
   });
 
   test('messages of two connections never mix, however their bytes arrive', async () => {
@@ -145,7 +148,6 @@ describe('with an engine that only records', () => {
     ['another protocol', Buffer.from([0, 0, 0, 8, 0, 2, 0, 0]), 'unsupported protocol'],
     ['a message longer than the limit', Buffer.concat([startup, Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff])]), 'message too large'],
     ['a message shorter than itself', Buffer.concat([startup, Buffer.from([0x51, 0, 0, 0, 1])]), 'message too large'],
-    ['an engine that fails', Buffer.concat([startup, message('Q', 'FAIL')]), 'the embedded database failed'],
   ])('%s is refused and the connection closed', async (_what, bytes, words) => {
     const client = await RawClient.to(server.port);
     client.socket.write(bytes);
@@ -154,6 +156,26 @@ describe('with an engine that only records', () => {
     const next = await greeted();
     next.socket.write(message('Q', 'fine'));
     await next.says('fine');
+  });
+
+  test.each([
+    ['throws', async (): Promise<Uint8Array> => { throw new Error('wasm aborted'); }, 'wasm aborted'],
+    ['says that it gives up', async (): Promise<Uint8Array> => message('E', 'VPANIC\0Mdisk full\0\0'), 'disk full'],
+  ])('an engine that %s is never called again, and everybody is told', async (_what, fail, reason) => {
+    const [one, two] = [await greeted(), await greeted()];
+    let calls = 0;
+    engine.run = async () => { calls += 1; return fail(); };
+    one.socket.write(message('Q', 'BEGIN'));
+    two.socket.write(message('Q', 'other'));
+    await Promise.all([one, two].map((client) => client.until((now) => now.closed)));
+    expect(one.received.toString('latin1')).toContain('57P02');
+    expect(two.received.toString('latin1')).toContain('57P02');
+    const late = await greeted();
+    late.socket.write(message('Q', 'late'));
+    late.socket.destroy();
+    await late.until((now) => now.closed);
+    expect(deaths).toEqual([reason]);
+    expect(calls).toBe(1);
   });
 
   test('encryption is declined, a cancellation closes', async () => {

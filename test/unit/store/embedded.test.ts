@@ -1,14 +1,16 @@
 // The embedded database's directory: one owner, clear words when it is broken, and no acknowledged write lost to kill -9.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { Client } from 'pg';
 import { systemClock } from '../../../src/base/clock';
 import { createLog, silentLog } from '../../../src/base/log';
 import { startEmbeddedPostgres } from '../../../src/store/embedded';
 import { openStore } from '../../../src/store/postgres';
 import { freshDatabase, prepareEmbedded } from '../../fixtures/database';
+import { until } from '../../fixtures/fleet';
 import { seededRandom } from '../../fixtures/random';
 
 let dir: string;
@@ -78,6 +80,35 @@ test.each([
 test('a place that cannot be written is named in one clear line', async () => {
   writeFileSync(path.join(dir, 'file'), '');
   await expect(startEmbeddedPostgres({ dir: path.join(dir, 'file', 'below'), log: silentLog })).rejects.toMatchObject({ kind: 'data-dir-broken' });
+});
+
+test('a database that gives up, as on a full disk, is started again with all that was acknowledged', async () => {
+  await prepareEmbedded(dir);
+  const lines: string[] = [];
+  const database = await startEmbeddedPostgres({ dir, log: createLog('test', 'error', (line) => lines.push(line)) });
+  const store = await openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
+  await store.accessKeys.put('before', 'kept');
+  // Without a place for its log the next new segment makes it panic.
+  const client = new Client({ connectionString: database.url });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('SELECT pg_switch_wal()');
+  renameSync(path.join(dir, 'data', 'pg_wal'), path.join(dir, 'data', 'pg_wal_aside'));
+  await expect((async () => {
+    for (let at = 0; at < 20; at += 1) {
+      await client.query('SELECT pg_switch_wal()');
+      await client.query('INSERT INTO "secret" VALUES ($1, $1)', [`filler ${at}`]);
+    }
+  })()).rejects.toThrow();
+  renameSync(path.join(dir, 'data', 'pg_wal_aside'), path.join(dir, 'data', 'pg_wal'));
+  const faults: unknown[] = [];
+  await until(async () => await store.accessKeys.secretOf('before').catch((thrown: unknown) => { faults.push(thrown); return null; }) === 'kept');
+  for (const fault of faults) expect(fault).toMatchObject({ kind: 'database-unavailable', retry: true });
+  await store.accessKeys.put('after', 'kept too');
+  expect(await store.accessKeys.secretOf('after')).toBe('kept too');
+  expect(lines.join()).toContain('embedded-database-died');
+  await store.close();
+  await database.close();
 });
 
 /** A process that writes and says what it was told is written; killed from outside. */
