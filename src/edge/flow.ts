@@ -112,7 +112,7 @@ export class Flow {
     const partial = request.method === 'HEAD' || field(request.fields, 'range') !== undefined;
     const until = space.unshared.get(key);
     if (object === null && (partial || (until !== undefined && until > nowMs))) this.pass(admitted, 0);
-    else this.fetch(miss, object);
+    else this.fetch({ ...miss, key: ownCopy(key), purgePath: ownCopy(miss.purgePath) }, object);
   }
 
   /** True when the request has come through this edge too often: distributions may be chained, not knotted (RFC 9110 section 7.6.3). */
@@ -431,6 +431,9 @@ function isShared(request: ViewerRequest, compiled: CompiledBehavior): boolean {
   return true;
 }
 
+/** A text that stands on its own: a slice, such as the path of a request, would keep the whole head it was cut from in memory. */
+const ownCopy = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
+
 const denialOf = (fault: Fault): Denial =>
   fault.kind === 'origin-timeout' || fault.kind === 'origin-unreachable' ? fault.kind : 'origin-misbehaved';
 
@@ -448,7 +451,7 @@ function variedBy(fields: Fields, miss: Keyed): readonly (readonly [string, stri
   const names = listElements(combined(fields, 'vary')).map((name) => name.toLowerCase());
   return names
     .filter((name) => reachesOrigin(name, miss.compiled))
-    .map((name) => [name, combined(miss.exchange.request.fields, name) ?? ''] as const);
+    .map((name) => [ownCopy(name), ownCopy(combined(miss.exchange.request.fields, name) ?? '')] as const);
 }
 
 function variesAlike(varied: readonly (readonly [string, string])[], fields: Fields): boolean {
