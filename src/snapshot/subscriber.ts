@@ -26,7 +26,7 @@ export interface NodeApply {
    */
   replaceAll(sites: readonly Site[], dropCache: boolean, seq: number): readonly SiteRefusal[];
   /**
-   * Changes, in this order: sites put, sites gone, purges.
+   * Changes: sites gone, sites put (a name may move from the one to the other), then purges.
    * @returns as replaceAll
    */
   change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[], seq: number): readonly SiteRefusal[];
