@@ -4,6 +4,8 @@ import { createHold } from './hold';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { distributionOperations } from './nouns/distribution';
 import { invalidationOperations } from './nouns/invalidation';
+import { keyGroupOperations } from './nouns/key-group';
+import { publicKeyOperations } from './nouns/public-key';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
 import type { OperationTable } from './operation';
@@ -21,6 +23,8 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
+    ...publicKeyOperations(parts),
+    ...keyGroupOperations(parts),
     ...tagOperations(parts),
   };
 }

@@ -34,6 +34,18 @@ export const limits = {
   trustedSignersMax: 5,
   /** guide: cloudfront-limits, key groups (of one cache behavior). */
   keyGroupsMax: 4,
+  /**
+   * Public keys, and groups of them. Departure, ours, as for distributions: CloudFront starts at 10 of each (guide:
+   * cloudfront-limits, field-level encryption; key groups), which is few for a fleet that serves many customers.
+   */
+  publicKeysMax: 10_000,
+  keyGroupsTotalMax: 10_000,
+  /** guide: cloudfront-limits, key groups. */
+  publicKeysPerKeyGroupMax: 5,
+  /** ours: an RSA key of 2048 bits in PEM has about 450 characters. */
+  encodedKeyCharsMax: 2048,
+  /** guide: field-level-encryption, names of keys and profiles; ours for other nouns that say nothing. */
+  resourceNameCharsMax: 128,
   /** guide: cloudfront-limits, functions (associations of one distribution). */
   functionAssociationsMax: 100,
   lambdaAssociationsMax: 100,
