@@ -3,8 +3,10 @@ import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { distributionOperations } from './nouns/distribution';
+import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { invalidationOperations } from './nouns/invalidation';
 import { keyGroupOperations } from './nouns/key-group';
+import { originAccessControlOperations } from './nouns/origin-access-control';
 import { publicKeyOperations } from './nouns/public-key';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
@@ -25,6 +27,8 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...originAccessIdentityOperations(parts),
     ...publicKeyOperations(parts),
     ...keyGroupOperations(parts),
+    ...originAccessControlOperations(parts),
+    ...fieldLevelEncryptionOperations(parts),
     ...tagOperations(parts),
   };
 }

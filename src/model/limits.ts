@@ -42,6 +42,24 @@ export const limits = {
   keyGroupsTotalMax: 10_000,
   /** guide: cloudfront-limits, key groups. */
   publicKeysPerKeyGroupMax: 5,
+  /** guide: cloudfront-limits, distributions. */
+  originAccessControlsMax: 100,
+  /** model: OriginAccessControlConfig.Name; ours for its description. */
+  originAccessControlNameCharsMax: 64,
+  originAccessControlDescriptionCharsMax: 256,
+  /** guide: cloudfront-limits, field-level encryption. */
+  encryptionConfigsMax: 10,
+  encryptionProfilesMax: 10,
+  fieldPatternsMax: 10,
+  queryArgProfilesMax: 5,
+  /** ours: every entity has a pattern at least, and there is one content type whose fields can be found. */
+  encryptionEntitiesMax: 10,
+  contentTypeProfilesMax: 1,
+  /** guide: field-level-encryption, field name pattern; query argument. */
+  fieldPatternCharsMax: 128,
+  queryArgCharsMax: 128,
+  /** ours: characters of keys' ids, providers and patterns of one profile together. */
+  encryptionProfileCharsMax: 1024,
   /** ours: an RSA key of 2048 bits in PEM has about 450 characters. */
   encodedKeyCharsMax: 2048,
   /** guide: field-level-encryption, names of keys and profiles; ours for other nouns that say nothing. */
