@@ -6,8 +6,10 @@ import { distributionOperations } from './nouns/distribution';
 import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { invalidationOperations } from './nouns/invalidation';
 import { keyGroupOperations } from './nouns/key-group';
+import { monitoringSubscriptionOperations } from './nouns/monitoring-subscription';
 import { originAccessControlOperations } from './nouns/origin-access-control';
 import { publicKeyOperations } from './nouns/public-key';
+import { realtimeLogConfigOperations } from './nouns/realtime-log-config';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
 import type { OperationTable } from './operation';
@@ -29,6 +31,8 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...keyGroupOperations(parts),
     ...originAccessControlOperations(parts),
     ...fieldLevelEncryptionOperations(parts),
+    ...realtimeLogConfigOperations(parts),
+    ...monitoringSubscriptionOperations(parts),
     ...tagOperations(parts),
   };
 }

@@ -60,6 +60,8 @@ export const limits = {
   queryArgCharsMax: 128,
   /** ours: characters of keys' ids, providers and patterns of one profile together. */
   encryptionProfileCharsMax: 1024,
+  /** guide: cloudfront-limits, general. */
+  realtimeLogConfigsMax: 150,
   /** ours: an RSA key of 2048 bits in PEM has about 450 characters. */
   encodedKeyCharsMax: 2048,
   /** guide: field-level-encryption, names of keys and profiles; ours for other nouns that say nothing. */
