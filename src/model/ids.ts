@@ -6,6 +6,7 @@ export type RandomBytes = (count: number) => Uint8Array;
 
 const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const lowerAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const mixedAlphabet = `ABCDEFGHIJKLMNOPQRSTUVWXYZ${lowerAlphabet}`;
 const idTailChars = 13;
 /** Draws of which not one in sixteen bytes is usable mean a broken source, not bad luck. */
 const drawsMax = 64;
@@ -36,6 +37,11 @@ export function publicKeyId(random: RandomBytes): string {
 /** `P` or `C` and 13 of `[A-Z0-9]`: profiles and configurations of field-level encryption. */
 export function encryptionId(kind: 'profile' | 'config', random: RandomBytes): string {
   return `${kind === 'profile' ? 'P' : 'C'}${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** A prefix, an underscore and 22 of `[A-Za-z0-9]`: the newer nouns, such as VPC origins (`vo_…`). */
+export function tokenId(prefix: string, random: RandomBytes): string {
+  return `${prefix}_${pick(random, mixedAlphabet, 22)}`;
 }
 
 /** A random UUID (RFC 9562 section 5.4): key groups. */

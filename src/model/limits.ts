@@ -62,6 +62,17 @@ export const limits = {
   encryptionProfileCharsMax: 1024,
   /** guide: cloudfront-limits, general. */
   realtimeLogConfigsMax: 150,
+  /** guide: cloudfront-limits, distributions. */
+  vpcOriginsMax: 25,
+  /** ours: CloudFront starts at none and gives them on request. */
+  anycastIpListsMax: 100,
+  ipamCidrsMax: 42,
+  /** ours. */
+  trustStoresMax: 100,
+  resourcePoliciesMax: 10_000,
+  policyDocumentCharsMax: 20_480,
+  /** Amazon S3 user guide: object keys. */
+  objectKeyCharsMax: 1024,
   /** ours: an RSA key of 2048 bits in PEM has about 450 characters. */
   encodedKeyCharsMax: 2048,
   /** guide: field-level-encryption, names of keys and profiles; ours for other nouns that say nothing. */

@@ -33,7 +33,8 @@ function profileNoun(parts: OperationParts): Noun<ResourceRow, FieldLevelEncrypt
     id: (random) => encryptionId('profile', random),
     nameOf: (config) => config.Name as string,
     callerReferenceOf: (config) => config.CallerReference as string,
-    references: encryptionProfileReferences,
+    // What is more than fits is refused for its number, so that no request has more looked up.
+    references: (config) => encryptionProfileReferences(config).slice(0, parts.limits.encryptionEntitiesMax),
     prepare: prepareEncryptionProfile,
     missing: 'NoSuchFieldLevelEncryptionProfile', taken: 'FieldLevelEncryptionProfileAlreadyExists', inUse: 'FieldLevelEncryptionProfileInUse',
     limit: 'encryptionProfilesMax', tooMany: 'TooManyFieldLevelEncryptionProfiles',
@@ -63,7 +64,8 @@ export function fieldLevelEncryptionOperations(parts: OperationParts): Operation
     id: (random) => encryptionId('config', random),
     // It has no other name.
     nameOf: (config) => config.CallerReference as string,
-    references: encryptionConfigReferences,
+    // As above.
+    references: (config) => encryptionConfigReferences(config).slice(0, parts.limits.queryArgProfilesMax + parts.limits.contentTypeProfilesMax),
     prepare: prepareEncryptionConfig,
     missing: 'NoSuchFieldLevelEncryptionConfig', taken: 'FieldLevelEncryptionConfigAlreadyExists', inUse: 'FieldLevelEncryptionConfigInUse',
     limit: 'encryptionConfigsMax', tooMany: 'TooManyFieldLevelEncryptionConfigs',

@@ -16,7 +16,8 @@ export function keyGroupOperations(parts: OperationParts): OperationTable {
     kind: 'key-group', name: 'KeyGroup', plural: 'KeyGroups', path: '/2020-05-31/key-group',
     id: uuid,
     nameOf: (config) => config.Name as string,
-    references: (config) => (config.Items ?? []).map((id) => ({ kind: 'public-key', id })),
+    // What is more than fits is refused for its number, so that no request has more looked up.
+    references: (config) => (config.Items ?? []).slice(0, parts.limits.publicKeysPerKeyGroupMax).map((id) => ({ kind: 'public-key', id })),
     prepare: prepareKeyGroup,
     missing: 'NoSuchResource', taken: 'KeyGroupAlreadyExists', inUse: 'ResourceInUse',
     limit: 'keyGroupsTotalMax', tooMany: 'TooManyKeyGroups',

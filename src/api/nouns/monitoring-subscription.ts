@@ -17,7 +17,7 @@ function noSuchSubscription(): never {
 }
 
 async function replace(current: ResourceRow, config: MonitoringSubscription, parts: OperationParts): Promise<void> {
-  if (statusOf(current.config as MonitoringSubscription) === statusOf(config)) {
+  if (statusOf(current.config) === statusOf(config)) {
     refuse('MonitoringSubscriptionAlreadyExists', 'A monitoring subscription already exists for the specified distribution.');
   }
   const outcome = await parts.store.resources.update(kind, current.id, current.etag, {
