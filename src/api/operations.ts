@@ -1,11 +1,21 @@
 // The table of operations that are carried out; a new noun is one more line here.
 import { limits } from '../model/limits';
 import { createHold } from './hold';
+import { anycastIpListOperations } from './nouns/anycast-ip-list';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { distributionOperations } from './nouns/distribution';
+import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { invalidationOperations } from './nouns/invalidation';
+import { keyGroupOperations } from './nouns/key-group';
+import { monitoringSubscriptionOperations } from './nouns/monitoring-subscription';
+import { originAccessControlOperations } from './nouns/origin-access-control';
+import { publicKeyOperations } from './nouns/public-key';
+import { realtimeLogConfigOperations } from './nouns/realtime-log-config';
+import { resourcePolicyOperations } from './nouns/resource-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
+import { trustStoreOperations } from './nouns/trust-store';
+import { vpcOriginOperations } from './nouns/vpc-origin';
 import type { OperationTable } from './operation';
 import type { OperationParts, OperationSettings } from './parts';
 
@@ -21,6 +31,16 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
+    ...publicKeyOperations(parts),
+    ...keyGroupOperations(parts),
+    ...originAccessControlOperations(parts),
+    ...fieldLevelEncryptionOperations(parts),
+    ...realtimeLogConfigOperations(parts),
+    ...monitoringSubscriptionOperations(parts),
+    ...anycastIpListOperations(parts),
+    ...resourcePolicyOperations(parts),
+    ...trustStoreOperations(parts),
+    ...vpcOriginOperations(parts),
     ...tagOperations(parts),
   };
 }
