@@ -2,6 +2,7 @@
 import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
+import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
 import { invalidationOperations } from './nouns/invalidation';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
@@ -21,6 +22,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
+    ...connectionGroupOperations(parts),
     ...tagOperations(parts),
   };
 }
