@@ -4,6 +4,7 @@ import { createHold } from './hold';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
+import { distributionTenantOperations } from './nouns/distribution-tenant';
 import { invalidationOperations } from './nouns/invalidation';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
@@ -23,6 +24,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
     ...connectionGroupOperations(parts),
+    ...distributionTenantOperations(parts),
     ...tagOperations(parts),
   };
 }
