@@ -1,5 +1,6 @@
 // What names what: written with the row that names, checked within its turn, and in the way of whoever would remove the named.
 import { isManaged } from '../model/managed-policies';
+import { livesElsewhere } from '../model/references';
 import type { Dangling, InUse, OverUsed, Reference, Referrer } from './store';
 import type { Tx } from './transaction';
 
@@ -7,7 +8,7 @@ import type { Tx } from './transaction';
 type Counted = Reference & { readonly usersMax?: number | null };
 
 /** Managed policies and what lives in another service have no rows here. */
-const hasRow = ({ kind, id }: Reference): boolean => kind !== 'web-acl' && !isManaged(kind, id);
+const hasRow = ({ kind, id }: Reference): boolean => !livesElsewhere(kind) && !isManaged(kind, id);
 
 async function firstMissing(tx: Tx, references: readonly Reference[]): Promise<Reference | null> {
   const wanted = references.filter(hasRow);
