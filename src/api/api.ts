@@ -1,7 +1,7 @@
 // The api process: an HTTP server that takes the CloudFront API's requests from the wire to their handlers and back.
 //
 // The life of a request: read the body, within limits → who calls → which operation → document → valid → input →
-// handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
+// allowed → handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
-import type { Log } from '../base/log';
+import type { Log, LogFields } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import {
   decodeDocument, encode, encodeError, inputOf, operations, type EncodedAnswer, type OperationShape, type RequestDocument, type RequestParts,
@@ -18,6 +18,7 @@ import {
 import type { SignedRequest } from '../protocol/aws/sigv4';
 import type { Author, Store } from '../store/store';
 import { createAuthenticator, type Authenticator } from './authenticate';
+import { accessDenied, firstUnmet, needsOf, ownNeedsOf, type Need } from './authorize';
 import { clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
 import type { Call, OperationHandler, OperationTable, Principal } from './operation';
 import { ownDocument, type OwnAnswer, type OwnCall, type OwnOperation, type OwnParts } from './own-operation';
@@ -193,9 +194,36 @@ class Api {
     });
     this.routes.validate(operation.name, document);
     const input = inputOf(operation, document);
+    // Who may do everything costs nothing to look up.
+    if (principal.policy !== null) {
+      this.authorize(exchange, operation.name, principal, await needsOf(operation, input, this.parts.store, this.parts.config.accountId));
+    }
     const output = await this.parts.store.onBehalfOf(authorOf(exchange, operation.name, principal), () =>
       this.carryOut(exchange, operation.name, input, principal));
     send(exchange, encode(operation, output, answerFormat(exchange.request)));
+  }
+
+  /** @throws Fault from the caller: `AccessDenied` */
+  private authorize(exchange: Exchange, operation: string, principal: Principal, needs: readonly Need[]): void {
+    const unmet = firstUnmet(principal, needs);
+    if (unmet === null) return;
+    const { need, decision } = unmet;
+    this.refused(exchange, operation, principal, { action: need.action, resource: (need.resource ?? need.anyOfType ?? '*').slice(0, 512), reason: decision });
+    throw accessDenied(unmet);
+  }
+
+  /** A line for whoever watches over the keys; what the caller sent as a body or a header is not in it. */
+  private refused(exchange: Exchange, operation: string, { accessKeyId }: Principal, why: LogFields): void {
+    const address = exchange.request.socket.remoteAddress ?? '';
+    this.parts.log.warn('access-denied', { accessKeyId, operation, ...why, address, requestId: exchange.requestId });
+  }
+
+  private authorizeOwn(exchange: Exchange, operation: OwnOperation, principal: Principal, path: OwnCall['path']): void {
+    if (operation.access === 'administrator' && principal.policy !== null) {
+      this.refused(exchange, operation.operationId, principal, { reason: 'not-an-administrator' });
+      throw new Fault('AccessDenied', 'caller', 'Only an administrator, an access key without a policy, may do this.');
+    }
+    this.authorize(exchange, operation.operationId, principal, ownNeedsOf(operation, path, this.parts.config.accountId));
   }
 
   /** Calls the handler of an operation of CloudFront's. @throws Fault from the caller: `NotImplemented`; what the handler throws */
@@ -214,6 +242,7 @@ class Api {
       ...request, query: new URLSearchParams(exchange.rawQuery), headers: headersOf(exchange.request),
     });
     this.routes.validate(operation.operationId, document);
+    if (principal !== null) this.authorizeOwn(exchange, operation, principal, document.path);
     const call: OwnCall = {
       ...document, principal, caller: this.callerOf(exchange, request.body),
       cloudFront: (name, input) => {

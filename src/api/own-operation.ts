@@ -43,6 +43,8 @@ export interface OwnOperation {
   readonly path: string;
   /** `open`: anybody, without a signature. `administrator`: only a key without a policy. `key`: what the key's policy allows. */
   readonly access: 'open' | 'key' | 'administrator';
+  /** Actions of CloudFront's that it needs beside its own, on the same resource. */
+  readonly alsoNeeds?: readonly string[];
   /** The operation in the document, without its id. */
   readonly node: Node;
   handle(call: OwnCall, parts: OwnParts): Promise<OwnAnswer>;

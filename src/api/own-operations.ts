@@ -1,10 +1,21 @@
 // The table of Edgefront's own operations; a new group is one more line here.
+import { knownActions } from './authorize';
 import { text, type Node, type OwnOperation } from './own-operation';
+import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
 import { descriptionOperations } from './own/description';
+import { auditOperations, auditSchemas } from './own/audit';
 import { fleetOperations, fleetSchemas } from './own/fleet';
+import { historyOperations, historySchemas } from './own/history';
 import { tokenOperations, tokenSchemas } from './own/tokens';
 
-const all: readonly OwnOperation[] = [...tokenOperations, ...fleetOperations, ...descriptionOperations];
+const all: readonly OwnOperation[] = [
+  ...tokenOperations,
+  ...accessKeyOperations(() => knownActions(all)),
+  ...historyOperations,
+  ...auditOperations,
+  ...fleetOperations,
+  ...descriptionOperations,
+];
 
 /** By name. */
 export const ownOperations: ReadonlyMap<string, OwnOperation> = new Map(all.map((operation) => [operation.operationId, operation]));
@@ -35,6 +46,9 @@ export function ownPaths(): Record<string, Node> {
 export function ownSchemas(): Record<string, Node> {
   return structuredClone({
     ...tokenSchemas,
+    ...accessKeySchemas,
+    ...historySchemas,
+    ...auditSchemas,
     ...fleetSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },

@@ -72,6 +72,9 @@ export const limits = {
   ttlSMax: 3_153_600_000,
   /** model: DistributionConfig, CloudFrontOriginAccessIdentityConfig. */
   commentCharsMax: 128,
+  /** ours: keys of one installation; all of them are shown on one page. */
+  accessKeysMax: 1_000,
+  accessKeyNameCharsMax: 128,
   /** ours. */
   callerReferenceCharsMax: 128,
   originIdCharsMax: 128,
