@@ -128,6 +128,9 @@ export const limits = {
   /** API reference: CreateConnectionGroup, CreateDistributionTenant. */
   entityNameCharsMin: 3,
   entityNameCharsMax: 128,
+  /** ours: keys of one installation; all of them are shown on one page. */
+  accessKeysMax: 1_000,
+  accessKeyNameCharsMax: 128,
   /** ours. */
   callerReferenceCharsMax: 128,
   originIdCharsMax: 128,
