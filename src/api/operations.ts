@@ -1,9 +1,12 @@
 // The table of operations that are carried out; a new noun is one more line here.
 import { limits } from '../model/limits';
 import { createHold } from './hold';
+import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { distributionOperations } from './nouns/distribution';
 import { invalidationOperations } from './nouns/invalidation';
+import { originRequestPolicyOperations } from './nouns/origin-request-policy';
+import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
 import type { OperationTable } from './operation';
@@ -21,6 +24,9 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
+    ...cachePolicyOperations(parts),
+    ...originRequestPolicyOperations(parts),
+    ...responseHeadersPolicyOperations(parts),
     ...tagOperations(parts),
   };
 }
