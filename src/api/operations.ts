@@ -5,6 +5,7 @@ import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { distributionOperations } from './nouns/distribution';
 import { invalidationOperations } from './nouns/invalidation';
+import { listDistributionsByOperations } from './nouns/list-distributions-by';
 import { originRequestPolicyOperations } from './nouns/origin-request-policy';
 import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
@@ -21,6 +22,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
   };
   return {
     ...distributionOperations(parts),
+    ...listDistributionsByOperations(parts),
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
