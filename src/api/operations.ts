@@ -2,6 +2,7 @@
 import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { anycastIpListOperations } from './nouns/anycast-ip-list';
+import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
@@ -14,6 +15,9 @@ import { originAccessControlOperations } from './nouns/origin-access-control';
 import { publicKeyOperations } from './nouns/public-key';
 import { realtimeLogConfigOperations } from './nouns/realtime-log-config';
 import { resourcePolicyOperations } from './nouns/resource-policy';
+import { listDistributionsByOperations } from './nouns/list-distributions-by';
+import { originRequestPolicyOperations } from './nouns/origin-request-policy';
+import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
 import { trustStoreOperations } from './nouns/trust-store';
@@ -30,6 +34,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
   };
   return {
     ...distributionOperations(parts),
+    ...listDistributionsByOperations(parts),
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
@@ -45,6 +50,9 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...vpcOriginOperations(parts),
     ...connectionGroupOperations(parts),
     ...distributionTenantOperations(parts),
+    ...cachePolicyOperations(parts),
+    ...originRequestPolicyOperations(parts),
+    ...responseHeadersPolicyOperations(parts),
     ...tagOperations(parts),
   };
 }

@@ -104,7 +104,7 @@ export function pageRequestOf(call: Call): PageRequest {
 }
 
 /** A list as CloudFront sends it: NextMarker only when there is more, Items only when there are any. */
-export function pageOutput(request: PageRequest, page: { readonly items: readonly Output[]; readonly nextMarker: string | null }): Output {
+export function pageOutput(request: PageRequest, page: { readonly items: readonly unknown[]; readonly nextMarker: string | null }): Output {
   return {
     Marker: request.marker ?? '',
     MaxItems: request.itemsMax,

@@ -87,9 +87,14 @@ function restrictionsOf(restrictions: Restrictions | undefined): Restrictions {
 /** model: DistributionConfig.WebACLId: an ARN of the present WAF, or an id of WAF Classic. */
 const webAcl = /^(?:arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global\/webacl\/[A-Za-z0-9_-]{1,128}\/[0-9a-fA-F-]{36}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
+/** Whether something has the form of a web ACL's ARN or id. */
+export function isWebAcl(id: string): boolean {
+  return webAcl.test(id);
+}
+
 function webAclOf(id: string | undefined): string {
   const given = id ?? '';
-  if (given !== '' && !webAcl.test(given)) refuse('InvalidWebACLId', 'A web ACL ID specified is not valid.');
+  if (given !== '' && !isWebAcl(given)) refuse('InvalidWebACLId', 'A web ACL ID specified is not valid.');
   return given;
 }
 

@@ -64,6 +64,14 @@ export function invalidationId(random: RandomBytes): string {
   return `I${pick(random, upperAlphabet, idTailChars)}`;
 }
 
+/** A UUID of version 4 (RFC 9562 section 5.4): policies. */
+export function policyId(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
 /** Name of a distribution under the service's domain: `d…` for web, `s…` for streaming, 13 lower-case characters after it. */
 export function domainNameOf(kind: 'web' | 'streaming', domain: string, random: RandomBytes): string {
   return `${kind === 'web' ? 'd' : 's'}${pick(random, lowerAlphabet, idTailChars)}.${domain}`;

@@ -92,6 +92,30 @@ export const limits = {
   distributionsPerKeyGroupMax: 10_000,
   distributionsPerFieldLevelEncryptionConfigMax: 10_000,
   distributionsPerFunctionMax: 10_000,
+  /**
+   * Policies of each kind. Departure, ours: CloudFront starts at 20 an account and raises it on request, see
+   * distributionsMax (guide: cloudfront-limits, policies).
+   */
+  cachePoliciesMax: 10_000,
+  originRequestPoliciesMax: 10_000,
+  responseHeadersPoliciesMax: 10_000,
+  /** guide: cloudfront-limits, policies: headers, cookies and query strings of a cache or origin request policy. */
+  policyHeadersMax: 10,
+  policyCookiesMax: 10,
+  policyQueryStringsMax: 10,
+  /** guide: cloudfront-limits, policies: all of one kind of name in a policy together. */
+  policyNameCharsTotalMax: 1024,
+  /** guide: cloudfront-limits, policies: headers a response headers policy adds, headers it removes. */
+  policyCustomHeadersMax: 10,
+  policyRemoveHeadersMax: 10,
+  policyRemoveHeaderCharsTotalMax: 1024,
+  /** guide: cloudfront-limits, policies: value of Content-Security-Policy. */
+  contentSecurityPolicyCharsMax: 1783,
+  /** ours; origins and headers of a CORS list, and the length of one. */
+  corsItemsMax: 100,
+  corsItemCharsMax: 256,
+  /** ours. */
+  policyNameCharsMax: 128,
   /** guide: cloudfront-limits, invalidations in progress for one distribution. */
   invalidationPathsMax: 3000,
   invalidationWildcardsMax: 15,

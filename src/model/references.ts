@@ -50,6 +50,19 @@ function arnParts(arn: string, type: string): ArnParts | null {
   return match?.[2] === type ? { account: match[1] as string, name: match[3] as string } : null;
 }
 
+/** Kinds of what can be shared with other accounts, by their types in ARNs. */
+const sharedTypes: Readonly<Record<string, ResourceKind>> = {
+  'anycast-ip-list': 'anycast-ip-list', 'connection-function': 'connection-function', 'trust-store': 'trust-store', 'vpcorigin': 'vpc-origin',
+};
+
+/** What an ARN names: `kind` null for what cannot be shared; null for what is no ARN of CloudFront's. */
+export function sharedArnParts(arn: string): { readonly account: string; readonly kind: ResourceKind | null; readonly id: string } | null {
+  const match = /^arn:aws[a-z-]*:cloudfront::(\d{12}):([a-z-]{1,64})\/([A-Za-z0-9_-]{1,64})$/.exec(arn);
+  if (match === null) return null;
+  const [, account = '', type = '', id = ''] = match;
+  return { account, kind: Object.hasOwn(sharedTypes, type) ? sharedTypes[type] ?? null : null, id };
+}
+
 /** Account and name in the ARN of a CloudFront function; null when it is none. */
 export function functionArnParts(arn: string): ArnParts | null {
   return arnParts(arn, 'function');

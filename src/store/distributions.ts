@@ -170,6 +170,27 @@ async function pageOfUsers(
   return records.map(({ id }) => id);
 }
 
+/** The page of those that name nothing of a kind, cut as above. */
+async function pageWithout(
+  database: Database, kind: DistributionKind, { without }: { readonly without: Reference['kind'] }, below: bigint | undefined, itemsMax: number,
+): Promise<readonly string[]> {
+  const from = referrerOf(kind, '').kind;
+  const records = await database.prisma.$queryRaw<{ id: string }[]>`
+    SELECT d."id" FROM "distribution" d
+    WHERE d."kind" = ${kind} AND d."ordinal" < ${below ?? maxOrdinal}
+      AND NOT EXISTS (SELECT 1 FROM "reference" r WHERE r."from_kind" = ${from} AND r."from_id" = d."id" AND r."kind" = ${without})
+    ORDER BY d."ordinal" DESC LIMIT ${itemsMax + 1}`;
+  return records.map(({ id }) => id);
+}
+
+async function idsOnPage(
+  database: Database, kind: DistributionKind, filter: DistributionFilter | undefined, below: bigint | undefined, itemsMax: number,
+): Promise<readonly string[] | null> {
+  if (filter !== undefined && 'using' in filter) return pageOfUsers(database, kind, filter, below, itemsMax);
+  if (filter !== undefined && 'without' in filter) return pageWithout(database, kind, filter, below, itemsMax);
+  return null;
+}
+
 /** Above every place in a list. */
 const maxOrdinal = 2n ** 63n - 1n;
 
@@ -179,7 +200,7 @@ async function listPage(
   const below = marker === null ? undefined : await placeOf(database.prisma, 'distribution', marker,
     (await database.prisma.distribution.findUnique({ where: { id: marker }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
-  const ids = filter !== undefined && 'using' in filter ? await pageOfUsers(database, kind, filter, below, itemsMax) : null;
+  const ids = await idsOnPage(database, kind, filter, below, itemsMax);
   const records = await database.prisma.distribution.findMany({
     where: { ...whereOf(kind, ids, filter), ...(below === undefined ? {} : { ordinal: { lt: below } }) },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
