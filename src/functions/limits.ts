@@ -9,6 +9,13 @@ export const eventBytesMax = 40_960;
  * same values in about as much, and its built-in objects with ours, once made, are some 0.5 MB.
  */
 export const memoryBytesMax = 4 * 1024 * 1024;
+/**
+ * WebAssembly pages (64 KiB) of a thread's interpreter: 16 MiB, which the build asks for, its stack of 5 MiB included, to
+ * 20 MiB. This is the limit that holds: built with Emscripten, QuickJS does not learn how large its blocks became, so that its own
+ * limit counts single blocks only; with it alone a run took 2 GB of typed arrays.
+ */
+export const sandboxPagesInitial = 256;
+export const sandboxPagesMax = 320;
 /** Stack of the interpreter, below what WebAssembly itself has: recursion ends in an error that the function can catch. */
 export const stackBytesMax = 192 * 1024;
 /**
