@@ -15,7 +15,7 @@ import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import { decodeDocument, encode, encodeError, inputOf, operations, type EncodedAnswer, type RequestDocument } from '../protocol/aws/rest-xml';
 import type { SignedRequest } from '../protocol/aws/sigv4';
-import type { Store } from '../store/store';
+import type { Author, Store } from '../store/store';
 import { createAuthenticator, type Authenticator, type TokenRequest } from './authenticate';
 import { clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
 import { checkHealth } from './health';
@@ -104,6 +104,10 @@ function signalOf(response: ServerResponse): AbortSignal {
   return controller.signal;
 }
 
+function authorOf(exchange: Exchange, operation: string, { accessKeyId }: Principal): Author {
+  return { accessKeyId, operation, requestId: exchange.requestId, address: exchange.request.socket.remoteAddress ?? '' };
+}
+
 function headersOf(request: IncomingMessage): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]));
 }
@@ -183,7 +187,8 @@ class Api {
     const input = inputOf(operation, document);
     const handler = Object.hasOwn(this.parts.operations, operationId) ? this.parts.operations[operationId] : undefined;
     if (handler === undefined) throw new Fault('NotImplemented', 'caller', `The operation ${operationId} is not implemented.`);
-    const output = await handler({ operation: operationId, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) });
+    const call = { operation: operationId, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) };
+    const output = await this.parts.store.onBehalfOf(authorOf(exchange, operationId, principal), () => handler(call));
     send(exchange, encode(operation, output, answerFormat(exchange.request)));
   }
 

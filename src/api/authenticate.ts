@@ -70,7 +70,7 @@ class StoreAuthenticator implements Authenticator {
     if (accessKeyId === undefined || secretAccessKey === undefined) {
       throw new Fault('InvalidArgument', 'caller', 'Give both accessKeyId and secretAccessKey, or neither and sign the request.');
     }
-    const secret = await this.store.accessKeys.secretOf(accessKeyId);
+    const secret = (await this.store.accessKeys.find(accessKeyId))?.secret ?? null;
     this.attempt(caller, accessKeyId, secret, () => {
       const equal = equalSecrets(secretAccessKey, secret ?? '');
       if (secret === null || !equal) throw invalidToken();
@@ -81,21 +81,23 @@ class StoreAuthenticator implements Authenticator {
   private async bySignature(caller: Caller): Promise<Principal> {
     const signature = readSignature(caller.request, ['cloudfront'], this.clock.nowMs(), this.config.authorizationSkewS * 1000);
     const { accessKeyId } = signature;
-    const secret = await this.store.accessKeys.secretOf(accessKeyId);
+    const key = await this.store.accessKeys.find(accessKeyId);
+    const secret = key?.secret ?? null;
     this.attempt(caller, accessKeyId, secret, () => {
       const signed = isSignedWith(signature, secret, this.signingKeys);
       if (secret === null) throw invalidToken();
       if (!signed) throw signatureMismatch();
     });
-    return { accessKeyId };
+    return { accessKeyId, policy: key?.policy ?? null };
   }
 
   private async byToken(caller: Caller, token: string): Promise<Principal> {
     const key = await this.key();
     const accessKeyId = this.attempt(caller, null, null, () => readToken(token, key, this.clock.nowMs()));
     // A token lives no longer than its key.
-    if (await this.store.accessKeys.secretOf(accessKeyId) === null) throw invalidToken();
-    return { accessKeyId };
+    const found = await this.store.accessKeys.find(accessKeyId);
+    if (found === null) throw invalidToken();
+    return { accessKeyId, policy: found.policy };
   }
 
   /** Makes an attempt unless too many failed of late, and counts it if it fails. */

@@ -5,8 +5,16 @@ import type { Reference } from '../model/references';
 import type { OperationParts } from './parts';
 import { isId } from './verbs';
 
+/** How often a configuration is prepared in all because what it names went away between the look-up and the write. */
+export const preparationsMax = 3;
 /** Look-ups under way at once for one request. */
 const lookupsMax = 8;
+
+async function exists({ kind, id }: Reference, { store }: OperationParts): Promise<boolean> {
+  // Web ACLs live in another service; every one is taken to exist.
+  if (kind === 'web-acl') return true;
+  return (kind === 'distribution' ? await store.distributions.get('web', id) : await store.resources.get(kind, id)) !== null;
+}
 
 /** The context of one request: which of the references exist is decided now. */
 export async function configContext(references: readonly Reference[], parts: OperationParts): Promise<ConfigContext> {
@@ -15,7 +23,7 @@ export async function configContext(references: readonly Reference[], parts: Ope
   const toFind = references.filter(({ kind, id }) => isId(id) && !isManaged(kind, id));
   for (let start = 0; start < toFind.length; start += lookupsMax) {
     await Promise.all(toFind.slice(start, start + lookupsMax).map(async ({ kind, id }) => {
-      if (await parts.store.resources.get(kind, id) !== null) found.add(`${kind}/${id}`);
+      if (await exists({ kind, id }, parts)) found.add(`${kind}/${id}`);
     }));
   }
   return {

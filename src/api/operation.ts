@@ -3,6 +3,8 @@
 /** Who signed the request. */
 export interface Principal {
   readonly accessKeyId: string;
+  /** What the key may do, in IAM's form; null: everything. */
+  readonly policy: Readonly<Record<string, unknown>> | null;
 }
 
 export interface Call {

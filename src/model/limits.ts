@@ -37,6 +37,18 @@ export const limits = {
   /** guide: cloudfront-limits, functions (associations of one distribution). */
   functionAssociationsMax: 100,
   lambdaAssociationsMax: 100,
+  /**
+   * Distributions that share one policy, origin access control, key group, field-level encryption configuration or
+   * function. Departure, ours: CloudFront starts at 100 (20 for field-level encryption) and raises it on request, see
+   * distributionsMax (guide: cloudfront-limits).
+   */
+  distributionsPerCachePolicyMax: 10_000,
+  distributionsPerOriginRequestPolicyMax: 10_000,
+  distributionsPerResponseHeadersPolicyMax: 10_000,
+  distributionsPerOriginAccessControlMax: 10_000,
+  distributionsPerKeyGroupMax: 10_000,
+  distributionsPerFieldLevelEncryptionConfigMax: 10_000,
+  distributionsPerFunctionMax: 10_000,
   /** guide: cloudfront-limits, invalidations in progress for one distribution. */
   invalidationPathsMax: 3000,
   invalidationWildcardsMax: 15,

@@ -1,15 +1,28 @@
 // What a distribution's configuration refers to by id, so that the API can look it all up before the rules are applied.
-import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig } from '@aws-sdk/client-cloudfront';
+import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig, StreamingDistributionConfig } from '@aws-sdk/client-cloudfront';
 import { itemsOf } from './quantity';
 
-/** Kinds of resources a configuration can name; also their `kind` in the store. */
-export type ReferenceKind =
-  | 'cache-policy' | 'origin-request-policy' | 'response-headers-policy' | 'continuous-deployment-policy'
-  | 'origin-access-identity' | 'origin-access-control' | 'vpc-origin' | 'key-group' | 'function' | 'connection-function'
-  | 'realtime-log-config' | 'field-level-encryption-config' | 'anycast-ip-list' | 'trust-store';
+/** Nouns that are kept as resources; also their `kind` in the store. */
+export type ResourceKind =
+  | 'anycast-ip-list' | 'cache-policy' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
+  | 'field-level-encryption-config' | 'field-level-encryption-profile' | 'function' | 'key-group' | 'key-value-store' | 'managed-certificate'
+  | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
+  | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'vpc-origin';
+
+/**
+ * What a configuration can name. Functions and real-time log configurations have their names for ids. Web ACLs live in
+ * another service: which distributions name one is kept, and every one is taken to exist.
+ */
+export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl';
 
 export interface Reference {
   readonly kind: ReferenceKind;
+  readonly id: string;
+}
+
+/** One of the things that can refer to another. */
+export interface Referrer {
+  readonly kind: ResourceKind | 'distribution' | 'streaming-distribution';
   readonly id: string;
 }
 
@@ -66,6 +79,7 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
     ['anycast-ip-list', config.AnycastIpListId],
     ['trust-store', config.ViewerMtlsConfig?.TrustStoreConfig?.TrustStoreId],
     ['connection-function', config.ConnectionFunctionAssociation?.Id],
+    ['web-acl', config.WebACLId],
     ...itemsOf(config.Origins).flatMap((origin): [ReferenceKind, string | null | undefined][] => [
       ['origin-access-identity', identityOf(origin.S3OriginConfig?.OriginAccessIdentity)],
       ['origin-access-control', origin.OriginAccessControlId],
@@ -78,4 +92,10 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
     if (id !== undefined && id !== null && id !== '') references.set(`${kind}/${id}`, { kind, id });
   }
   return [...references.values()];
+}
+
+/** Every resource that a streaming distribution's configuration names. */
+export function streamingReferencesOf(config: StreamingDistributionConfig): readonly Reference[] {
+  const id = identityOf(config.S3Origin?.OriginAccessIdentity);
+  return id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id }];
 }

@@ -7,7 +7,6 @@ import { checkAliases, isHostName, isOriginHost } from './host-name';
 import type { Limits } from './limits';
 import { checkIdentity } from './origin';
 import { checkQuantities, itemsOf, listed } from './quantity';
-import { identityOf, type Reference } from './references';
 import { refuse } from './refusal';
 import { prepareTrustedSigners } from './trusted-signers';
 
@@ -16,12 +15,6 @@ function loggingOf(logging: StreamingLoggingConfig | undefined, limits: Limits):
   const bucket = required(logging.Bucket, 'Logging Bucket');
   if (!isHostName(bucket, limits.hostNameCharsMax)) refuse('InvalidArgument', 'The parameter Logging Bucket does not refer to a valid S3 bucket.');
   return { Enabled: true, Bucket: bucket, Prefix: logPrefixOf(logging.Prefix, limits) };
-}
-
-/** Every resource that a configuration as sent by a caller names. */
-export function streamingReferencesOf(config: StreamingDistributionConfig): readonly Reference[] {
-  const id = identityOf(config.S3Origin?.OriginAccessIdentity);
-  return id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id }];
 }
 
 /**

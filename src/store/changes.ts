@@ -2,10 +2,10 @@
 import { assert } from '../base/assert';
 import type { Log } from '../base/log';
 import { rowOf } from './distributions';
-import type { DistributionModel } from './generated/models';
 import { invalidationOf } from './invalidations';
 import { listenForChanges } from './listener';
-import type { ChangeStore, ChangeSubject, DistributionRow } from './store';
+import { resourceOf } from './resources';
+import type { ChangeStore, ChangeSubject, DistributionRow, ResourceRow } from './store';
 import { changeChannel, only, type Database } from './transaction';
 
 /** Lines deleted in one transaction; a long one would hold up everything on the embedded database. */
@@ -29,28 +29,56 @@ async function pruneSome(database: Database, olderThanS: number): Promise<number
   return Number(row.lines);
 }
 
-async function* batches(database: Database, batchSize: number): AsyncGenerator<readonly DistributionRow[]> {
-  assert(batchSize > 0, 'a batch holds something');
-  let after: string | undefined;
+/** Everything there is in the order of its creation, read page by page. */
+async function* batches<T extends { readonly ordinal: bigint }>(readPage: (after: bigint) => Promise<readonly T[]>): AsyncGenerator<readonly T[]> {
+  let after = 0n;
   for (;;) {
-    const records: DistributionModel[] = await database.read((prisma) => prisma.distribution.findMany({
-      where: after === undefined ? {} : { id: { gt: after } }, orderBy: { id: 'asc' }, take: batchSize,
-    }));
+    const records = await readPage(after);
     const last = records.at(-1);
     if (last === undefined) return;
-    yield records.map(rowOf);
-    after = last.id;
+    yield records;
+    after = last.ordinal;
   }
 }
 
-/** Both at once; only rows in progress are touched, by their partial indexes. */
+async function* distributionBatches(database: Database, batchSize: number): AsyncGenerator<readonly DistributionRow[]> {
+  assert(batchSize > 0, 'a batch holds something');
+  const pages = batches((after) => database.read((prisma) => prisma.distribution.findMany({
+    where: { ordinal: { gt: after } }, orderBy: { ordinal: 'asc' }, take: batchSize,
+  })));
+  for await (const records of pages) yield records.map(rowOf);
+}
+
+async function* resourceBatches(database: Database, batchSize: number): AsyncGenerator<readonly ResourceRow[]> {
+  assert(batchSize > 0, 'a batch holds something');
+  const pages = batches((after) => database.read((prisma) => prisma.resource.findMany({
+    where: { ordinal: { gt: after } }, orderBy: { ordinal: 'asc' }, take: batchSize,
+  })));
+  for await (const records of pages) yield records.map(resourceOf);
+}
+
+async function resourcesById(database: Database, ids: readonly string[]): Promise<readonly ResourceRow[]> {
+  const byKind = new Map<string, string[]>();
+  for (const subjectId of ids) {
+    const slash = subjectId.indexOf('/');
+    const kind = subjectId.slice(0, slash);
+    byKind.set(kind, [...byKind.get(kind) ?? [], subjectId.slice(slash + 1)]);
+  }
+  const records = await Promise.all([...byKind].map(([kind, of]) => database.read((prisma) => prisma.resource.findMany({ where: { kind, id: { in: of } } }))));
+  return records.flat().map(resourceOf);
+}
+
+/** All at once; only rows in progress are touched, by their partial indexes. */
 async function settle(database: Database, seq: number): Promise<void> {
   await database.read((prisma) => prisma.$queryRaw`
     WITH deployed AS (
       UPDATE "distribution" SET "status" = 'Deployed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
     ), completed AS (
       UPDATE "invalidation" SET "status" = 'Completed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
-    ) SELECT pg_notify(${changeChannel}, '')::text WHERE EXISTS (SELECT 1 FROM deployed) OR EXISTS (SELECT 1 FROM completed)`);
+    ), settled AS (
+      UPDATE "resource" SET "settled" = true WHERE NOT "settled" AND "change_seq" <= ${seq}::bigint RETURNING 1
+    ) SELECT pg_notify(${changeChannel}, '')::text
+      WHERE EXISTS (SELECT 1 FROM deployed) OR EXISTS (SELECT 1 FROM completed) OR EXISTS (SELECT 1 FROM settled)`);
 }
 
 export interface ChangesOptions {
@@ -75,7 +103,13 @@ export function changesIn(database: Database, options: ChangesOptions): ChangeSt
     prune: async (olderThanS) => {
       while (await pruneSome(database, olderThanS) === pruneLinesMax) { /* until nothing old is left */ }
     },
-    distributions: (batchSize) => batches(database, batchSize),
+    distributions: (batchSize) => distributionBatches(database, batchSize),
+    resources: (batchSize) => resourceBatches(database, batchSize),
+    resourcesById: (ids) => resourcesById(database, ids),
+    distributionsTouchedAt: async (seqs) => {
+      const records = await database.read((prisma) => prisma.distribution.findMany({ where: { changeSeq: { in: [...seqs] } } }));
+      return records.map(rowOf);
+    },
     distributionsById: async (ids) => {
       const records = await database.read((prisma) => prisma.distribution.findMany({ where: { id: { in: [...ids] } } }));
       return records.map(rowOf);

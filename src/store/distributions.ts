@@ -1,11 +1,15 @@
 // Distributions, web and streaming, with their origins, aliases, geo restrictions and tags.
+import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
-import { identitiesByOrigin } from './origin-identity';
+import { aliasesUnder, ownersOf, releaseAliases, replaceAliases } from './aliases';
+import { removeReferences, userOf, writeReferences } from './references';
+import { removeOwned } from './resources';
 import type {
-  AliasTaken, DistributionFacts, DistributionKind, DistributionRow, DistributionStore, Missing, NewDistribution, Outcome,
-  Page, ReferenceTaken, Stale, TooMany,
+  AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
+  Missing, NewDistribution, Outcome, OverUsed, Page, Reference, ReferenceTaken, Referrer, Stale, TooMany,
 } from './store';
-import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
+import { appendChange, only, placeOf, takeTurn, type Database, type Tx } from './transaction';
+import { findVersion, keepVersion, listVersions } from './versions';
 
 export function rowOf(record: DistributionModel): DistributionRow {
   return {
@@ -23,57 +27,60 @@ export function rowOf(record: DistributionModel): DistributionRow {
   };
 }
 
-/** Inserts the aliases; the name of one that another distribution has, or null. Sorted, so that two writers never wait for each other crosswise. */
-async function claimAliases(tx: Tx, id: string, aliases: readonly string[]): Promise<string | null> {
-  if (aliases.length === 0) return null;
-  const wanted = [...new Set(aliases)].sort();
-  const claimed = await tx.$queryRaw<{ name: string }[]>`
-    INSERT INTO "alias" ("name", "distribution_id")
-    SELECT name, ${id} FROM unnest(${wanted}::text[]) WITH ORDINALITY AS wanted(name, place) ORDER BY place
-    ON CONFLICT ("name") DO NOTHING RETURNING "name"`;
-  const got = new Set(claimed.map((row) => row.name));
-  return wanted.find((name) => !got.has(name)) ?? null;
+/** How it appears among those that refer to something or own names. */
+function referrerOf(kind: DistributionKind, id: string): Referrer {
+  return { kind: kind === 'web' ? 'distribution' : 'streaming-distribution', id };
 }
 
-async function writeDetails(tx: Tx, id: string, facts: DistributionFacts, config: Readonly<Record<string, unknown>>): Promise<void> {
-  const identities = identitiesByOrigin(config);
+async function writeDetails(tx: Tx, id: string, facts: DistributionFacts): Promise<void> {
   if (facts.origins.length > 0) {
     await tx.origin.createMany({
       data: facts.origins.map((origin) => ({
         distributionId: id, originId: origin.originId, domainName: origin.domainName, originPath: origin.originPath,
-        identityId: identities.get(origin.originId) ?? identities.get('') ?? null,
       })),
     });
   }
   await tx.geoRestriction.create({ data: { distributionId: id, type: facts.geo.type, locations: [...facts.geo.locations] } });
 }
 
+/** Within the turn: writes what it names, the change and its version. */
+async function finish(
+  tx: Tx, kind: DistributionKind, id: string, facts: DistributionFacts,
+): Promise<{ readonly outcome: 'done'; readonly row: DistributionRow } | Dangling | OverUsed> {
+  const refused = await writeReferences(tx, referrerOf(kind, id), facts.references);
+  if (refused !== null) return refused;
+  const seq = await appendChange(tx, 'distribution', id, 'put');
+  const record = await tx.distribution.update({ where: { id }, data: { changeSeq: seq } });
+  await keepVersion(tx, id);
+  return { outcome: 'done', row: rowOf(record) };
+}
+
 /** The new row unless its caller's reference is taken; waits for a writer that is about to take it. */
 async function insertRow(tx: Tx, row: NewDistribution): Promise<boolean> {
   const inserted = await tx.$queryRaw<{ id: string }[]>`
-    INSERT INTO "distribution" ("id", "kind", "arn", "domain_name", "caller_reference", "etag", "enabled", "status", "change_seq", "last_modified_time", "config")
+    INSERT INTO "distribution" ("id", "kind", "arn", "domain_name", "caller_reference", "etag", "enabled", "status", "change_seq", "last_modified_time", "config", "connection_mode")
     VALUES (${row.id}, ${row.kind}, ${row.arn}, ${row.domainName}, ${row.callerReference}, ${row.etag}, ${row.facts.enabled},
-            'InProgress', 0, clock_timestamp(), ${JSON.stringify(row.config)}::jsonb)
+            'InProgress', 0, clock_timestamp(), ${JSON.stringify(row.config)}::jsonb, ${row.facts.connectionMode})
     ON CONFLICT ("caller_reference") DO NOTHING RETURNING "id"`;
   return inserted.length === 1;
 }
 
-type Created = Outcome<DistributionRow, ReferenceTaken<DistributionRow> | AliasTaken | TooMany>;
+type Created = Outcome<DistributionRow, ReferenceTaken<DistributionRow> | AliasTaken | TooMany | Dangling | OverUsed>;
 
 async function create(tx: Tx, undo: (value: Created) => never, row: NewDistribution): Promise<Created> {
   if (!await insertRow(tx, row)) {
     const existing = await tx.distribution.findUniqueOrThrow({ where: { callerReference: row.callerReference } });
     return undo({ outcome: 'reference-taken', existing: rowOf(existing) });
   }
-  const taken = await claimAliases(tx, row.id, row.facts.aliases);
+  const taken = await replaceAliases(tx, referrerOf(row.kind, row.id), row.facts.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
-  await writeDetails(tx, row.id, row.facts, row.config);
+  await writeDetails(tx, row.id, row.facts);
   if (row.tags.length > 0) await tx.tag.createMany({ data: row.tags.map((tag) => ({ arn: row.arn, key: tag.key, value: tag.value })) });
   await takeTurn(tx);
   // Counted within the turn: every other new row is either committed and seen here, or comes later and sees this one.
   if (await tx.distribution.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
-  const seq = await appendChange(tx, 'distribution', row.id, 'put');
-  return { outcome: 'done', row: rowOf(await tx.distribution.update({ where: { id: row.id }, data: { changeSeq: seq } })) };
+  const finished = await finish(tx, row.kind, row.id, row.facts);
+  return finished.outcome === 'done' ? finished : undo(finished);
 }
 
 /** Whether there is no such row, or one with another ETag. */
@@ -81,30 +88,43 @@ async function missingOrStale(tx: Tx, kind: DistributionKind, id: string): Promi
   return await tx.distribution.count({ where: { id, kind } }) === 0 ? { outcome: 'missing' } : { outcome: 'stale' };
 }
 
-type Updated = Outcome<DistributionRow, Missing | Stale | AliasTaken>;
-type Next = Parameters<DistributionStore['update']>[3];
+type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed;
 
-async function update(
-  tx: Tx, undo: (value: Updated) => never, at: { readonly kind: DistributionKind; readonly id: string; readonly etag: string }, next: Next,
-): Promise<Updated> {
-  const { kind, id, etag } = at;
-  // The row's lock is taken here, so that a second writer with the same ETag waits and then finds it stale.
+/** The row itself; its lock is taken here, so that a second writer with the same ETag waits and then finds it stale. */
+async function rewriteRow(tx: Tx, kind: DistributionKind, { id, expectedEtag, etag, config, facts }: DistributionUpdate): Promise<Missing | Stale | null> {
   const changed = await tx.$executeRaw`
-    UPDATE "distribution" SET "etag" = ${next.etag}, "enabled" = ${next.facts.enabled}, "config" = ${JSON.stringify(next.config)}::jsonb,
-      "status" = 'InProgress', "last_modified_time" = clock_timestamp()
-    WHERE "id" = ${id} AND "kind" = ${kind} AND "etag" = ${etag}`;
-  if (changed === 0) return undo(await missingOrStale(tx, kind, id));
-  await tx.alias.deleteMany({ where: { distributionId: id, name: { notIn: [...next.facts.aliases] } } });
-  const kept = await tx.alias.findMany({ where: { distributionId: id }, select: { name: true } });
-  const keptNames = new Set(kept.map((alias) => alias.name));
-  const taken = await claimAliases(tx, id, next.facts.aliases.filter((name) => !keptNames.has(name)));
-  if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
-  await tx.origin.deleteMany({ where: { distributionId: id } });
-  await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
-  await writeDetails(tx, id, next.facts, next.config);
+    UPDATE "distribution" SET "etag" = ${etag}, "enabled" = ${facts.enabled}, "config" = ${JSON.stringify(config)}::jsonb,
+      "connection_mode" = ${facts.connectionMode}, "status" = 'InProgress', "last_modified_time" = clock_timestamp()
+    WHERE "id" = ${id} AND "kind" = ${kind} AND "etag" = ${expectedEtag}`;
+  return changed === 0 ? missingOrStale(tx, kind, id) : null;
+}
+
+async function updateTogether(
+  tx: Tx, undo: (value: Updated) => never, kind: DistributionKind, updates: readonly DistributionUpdate[],
+): Promise<Updated> {
+  // In one order, so that two such writers never wait for each other crosswise.
+  const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const update of ordered) {
+    const refused = await rewriteRow(tx, kind, update);
+    if (refused !== null) return undo(refused);
+  }
+  // Whoever gives up a name goes before whoever takes it.
+  for (const { id, facts } of ordered) await releaseAliases(tx, referrerOf(kind, id), facts.aliases);
+  for (const { id, facts } of ordered) {
+    const taken = await replaceAliases(tx, referrerOf(kind, id), facts.aliases);
+    if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
+    await tx.origin.deleteMany({ where: { distributionId: id } });
+    await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
+    await writeDetails(tx, id, facts);
+  }
   await takeTurn(tx);
-  const seq = await appendChange(tx, 'distribution', id, 'put');
-  return { outcome: 'done', row: rowOf(await tx.distribution.update({ where: { id }, data: { changeSeq: seq } })) };
+  const rows: DistributionRow[] = [];
+  for (const { id, facts } of ordered) {
+    const finished = await finish(tx, kind, id, facts);
+    if (finished.outcome !== 'done') return undo(finished);
+    rows.push(finished.row);
+  }
+  return { outcome: 'done', rows: updates.map(({ id }) => rows.find((row) => row.id === id) as DistributionRow) };
 }
 
 type Removed = Awaited<ReturnType<DistributionStore['remove']>>;
@@ -112,24 +132,55 @@ type Removed = Awaited<ReturnType<DistributionStore['remove']>>;
 async function remove(
   tx: Tx, undo: (value: Removed) => never, at: { readonly kind: DistributionKind; readonly id: string; readonly etag: string },
 ): Promise<Removed> {
-  const [row] = await tx.$queryRaw<{ etag: string; enabled: boolean; status: string; ordinal: bigint }[]>`
-    SELECT "etag", "enabled", "status", "ordinal" FROM "distribution" WHERE "id" = ${at.id} AND "kind" = ${at.kind} FOR UPDATE`;
+  const [row] = await tx.$queryRaw<{ etag: string; enabled: boolean; status: string; ordinal: bigint; arn: string }[]>`
+    SELECT "etag", "enabled", "status", "ordinal", "arn" FROM "distribution" WHERE "id" = ${at.id} AND "kind" = ${at.kind} FOR UPDATE`;
   if (row === undefined) return undo({ outcome: 'missing' });
   if (row.etag !== at.etag) return undo({ outcome: 'stale' });
-  if (row.enabled) return undo({ outcome: 'in-use', why: 'enabled' });
-  if (row.status !== 'Deployed') return undo({ outcome: 'in-use', why: 'in-progress' });
-  await tx.distribution.delete({ where: { id: at.id } });
+  if (row.enabled) return undo({ outcome: 'enabled' });
+  if (row.status !== 'Deployed') return undo({ outcome: 'in-progress' });
   await takeTurn(tx);
+  const used = await userOf(tx, { kind: 'distribution', id: at.id });
+  if (used !== null) return undo(used);
+  const own = referrerOf(at.kind, at.id);
+  await releaseAliases(tx, own, []);
+  await removeReferences(tx, own);
+  await tx.tag.deleteMany({ where: { arn: row.arn } });
+  await removeOwned(tx, row.arn);
+  await tx.distribution.delete({ where: { id: at.id } });
   await appendChange(tx, 'distribution', at.id, 'remove', row.ordinal);
   return { outcome: 'done' };
 }
 
-async function listPage(database: Database, kind: DistributionKind, marker: string | null, itemsMax: number): Promise<Page<DistributionRow>> {
+/** Ids of those that refer to something, for a page of them. */
+function whereOf(kind: DistributionKind, ids: readonly string[] | null, filter: DistributionFilter | undefined): Prisma.DistributionWhereInput {
+  if (ids !== null) return { kind, id: { in: [...ids] } };
+  return filter !== undefined && 'connectionMode' in filter ? { kind, connectionMode: filter.connectionMode } : { kind };
+}
+
+/** The page of those that refer to something is cut by the database, so that it costs no more for thousands of them. */
+async function pageOfUsers(
+  database: Database, kind: DistributionKind, { using }: { readonly using: Reference }, below: bigint | undefined, itemsMax: number,
+): Promise<readonly string[]> {
+  const from = referrerOf(kind, '').kind;
+  const records = await database.prisma.$queryRaw<{ id: string }[]>`
+    SELECT d."id" FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id"
+    WHERE r."kind" = ${using.kind} AND r."id" = ${using.id} AND r."from_kind" = ${from} AND d."ordinal" < ${below ?? maxOrdinal}
+    ORDER BY d."ordinal" DESC LIMIT ${itemsMax + 1}`;
+  return records.map(({ id }) => id);
+}
+
+/** Above every place in a list. */
+const maxOrdinal = 2n ** 63n - 1n;
+
+async function listPage(
+  database: Database, kind: DistributionKind, marker: string | null, itemsMax: number, filter: DistributionFilter | undefined,
+): Promise<Page<DistributionRow>> {
   const below = marker === null ? undefined : await placeOf(database.prisma, 'distribution', marker,
     (await database.prisma.distribution.findUnique({ where: { id: marker }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
+  const ids = filter !== undefined && 'using' in filter ? await pageOfUsers(database, kind, filter, below, itemsMax) : null;
   const records = await database.prisma.distribution.findMany({
-    where: { kind, ...(below === undefined ? {} : { ordinal: { lt: below } }) },
+    where: { ...whereOf(kind, ids, filter), ...(below === undefined ? {} : { ordinal: { lt: below } }) },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
   return pageOf(records.map(rowOf), itemsMax);
@@ -152,14 +203,16 @@ export function distributionsIn(database: Database): DistributionStore {
       const record = await database.read((prisma) => prisma.distribution.findUnique({ where: { arn } }));
       return record === null ? null : rowOf(record);
     },
-    update: (kind, id, etag, next) => database.write<Updated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
-    remove: (kind, id, etag) => database.write<Removed>((tx, undo) => remove(tx, undo, { kind, id, etag })),
-    list: (kind, marker, itemsMax) => database.read(() => listPage(database, kind, marker, itemsMax)),
-    usingIdentity: async (identityId) => {
-      const records = await database.read((prisma) => prisma.origin.findMany({
-        where: { identityId }, distinct: ['distributionId'], select: { distributionId: true }, orderBy: { distributionId: 'asc' },
-      }));
-      return records.map((record) => record.distributionId);
+    update: async (kind, id, expectedEtag, next) => {
+      const outcome = await database.write<Updated>((tx, undo) => updateTogether(tx, undo, kind, [{ id, expectedEtag, ...next }]));
+      return outcome.outcome === 'done' ? { outcome: 'done', row: only(outcome.rows) } : outcome;
     },
+    updateTogether: (kind, updates) => database.write<Updated>((tx, undo) => updateTogether(tx, undo, kind, updates)),
+    remove: (kind, id, etag) => database.write<Removed>((tx, undo) => remove(tx, undo, { kind, id, etag })),
+    list: (kind, marker, itemsMax, filter) => database.read(() => listPage(database, kind, marker, itemsMax, filter)),
+    ownersOf: (aliases) => ownersOf(database, aliases),
+    aliasesUnder: (suffix, marker, itemsMax) => aliasesUnder(database, suffix, marker, itemsMax),
+    versions: (id, before, itemsMax) => listVersions(database, id, before, itemsMax),
+    version: (id, version) => findVersion(database, id, version),
   };
 }

@@ -8,6 +8,7 @@ export function invalidationOf(record: InvalidationModel): InvalidationRow {
   return {
     id: record.id,
     distributionId: record.distributionId,
+    ownerId: record.ownerId,
     callerReference: record.callerReference,
     paths: record.paths,
     tags: record.tags,
@@ -23,18 +24,18 @@ type Created = Outcome<InvalidationRow, Missing | TooMany | ReferenceTaken<Inval
 async function insertRow(tx: Tx, row: NewInvalidation): Promise<boolean> {
   const wildcards = row.paths.filter((path) => path.endsWith('*')).length;
   const inserted = await tx.$queryRaw<{ id: string }[]>`
-    INSERT INTO "invalidation" ("id", "distribution_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
-    VALUES (${row.id}, ${row.distributionId}, ${row.callerReference}, ${[...row.paths]}::text[], ${[...row.tags]}::text[], ${wildcards}::int,
+    INSERT INTO "invalidation" ("id", "distribution_id", "owner_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
+    VALUES (${row.id}, ${row.distributionId}, ${row.ownerId}, ${row.callerReference}, ${[...row.paths]}::text[], ${[...row.tags]}::text[], ${wildcards}::int,
             'InProgress', clock_timestamp(), 0)
-    ON CONFLICT ("distribution_id", "caller_reference") DO NOTHING RETURNING "id"`;
+    ON CONFLICT ("owner_id", "caller_reference") DO NOTHING RETURNING "id"`;
   return inserted.length === 1;
 }
 
-/** True when what is in progress for the distribution, the new batch included, is over its quota. */
+/** True when what is in progress for the owner, the new batch included, is over its quota. */
 async function overQuota(tx: Tx, row: NewInvalidation): Promise<boolean> {
   const sums = only(await tx.$queryRaw<{ paths: bigint; wildcards: bigint }[]>`
     SELECT coalesce(sum(cardinality("paths") - "wildcard_count"), 0)::bigint AS "paths", coalesce(sum("wildcard_count"), 0)::bigint AS "wildcards"
-    FROM "invalidation" WHERE "distribution_id" = ${row.distributionId} AND "status" = 'InProgress'`);
+    FROM "invalidation" WHERE "owner_id" = ${row.ownerId} AND "status" = 'InProgress'`);
   return sums.paths > row.pathsMax || sums.wildcards > row.wildcardsMax;
 }
 
@@ -44,7 +45,7 @@ async function create(tx: Tx, undo: (value: Created) => never, row: NewInvalidat
   if (held.length === 0) return undo({ outcome: 'missing' });
   if (!await insertRow(tx, row)) {
     const existing = await tx.invalidation.findUniqueOrThrow({
-      where: { distributionId_callerReference: { distributionId: row.distributionId, callerReference: row.callerReference } },
+      where: { ownerId_callerReference: { ownerId: row.ownerId, callerReference: row.callerReference } },
     });
     return undo({ outcome: 'reference-taken', existing: invalidationOf(existing) });
   }
@@ -54,12 +55,12 @@ async function create(tx: Tx, undo: (value: Created) => never, row: NewInvalidat
   return { outcome: 'done', row: invalidationOf(await tx.invalidation.update({ where: { id: row.id }, data: { changeSeq: seq } })) };
 }
 
-async function listPage(database: Database, distributionId: string, marker: string | null, itemsMax: number): Promise<Page<InvalidationRow>> {
+async function listPage(database: Database, ownerId: string, marker: string | null, itemsMax: number): Promise<Page<InvalidationRow>> {
   const below = marker === null ? undefined : await placeOf(database.prisma, 'invalidation', marker,
     (await database.prisma.invalidation.findUnique({ where: { id: marker }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
   const records = await database.prisma.invalidation.findMany({
-    where: { distributionId, ...(below === undefined ? {} : { ordinal: { lt: below } }) },
+    where: { ownerId, ...(below === undefined ? {} : { ordinal: { lt: below } }) },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
   return pageOf(records.map(invalidationOf), itemsMax);
@@ -68,10 +69,11 @@ async function listPage(database: Database, distributionId: string, marker: stri
 export function invalidationsIn(database: Database): InvalidationStore {
   return {
     create: (row) => database.write<Created>((tx, undo) => create(tx, undo, row)),
-    get: async (distributionId, id) => {
-      const record = await database.read((prisma) => prisma.invalidation.findFirst({ where: { id, distributionId } }));
+    get: async (ownerId, id) => {
+      const record = await database.read((prisma) => prisma.invalidation.findFirst({ where: { id, ownerId } }));
       return record === null ? null : invalidationOf(record);
     },
-    list: (distributionId, marker, itemsMax) => database.read(() => listPage(database, distributionId, marker, itemsMax)),
+    list: (ownerId, marker, itemsMax) => database.read(() => listPage(database, ownerId, marker, itemsMax)),
+    countInProgress: (ownerId) => database.read((prisma) => prisma.invalidation.count({ where: { ownerId, status: 'InProgress' } })),
   };
 }

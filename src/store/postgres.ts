@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock';
 import { codeOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { accessKeysIn } from './access-keys';
+import { auditIn, onBehalfOf } from './audit';
 import { changesIn } from './changes';
 import { connectClient, openPool, unreachable } from './connection';
 import { distributionsIn } from './distributions';
@@ -52,6 +53,8 @@ export async function openStore({ databaseUrl, log }: StoreOptions): Promise<Sto
     resources: resourcesIn(database),
     tags: tagsIn(database),
     accessKeys: accessKeysIn(database),
+    audit: auditIn(database),
+    onBehalfOf,
     nodes: nodesIn(database),
     changes: changesIn(database, { databaseUrl, log, localWakes }),
     secret: async (name, make) => {

@@ -1,98 +1,168 @@
 // Every noun without a table of its own: one versioned row each, told apart by kind.
+import { releaseAliases, replaceAliases } from './aliases';
 import { pageOf } from './distributions';
 import type { ResourceModel } from './generated/models';
-import type { Missing, Outcome, Page, ReferenceTaken, ResourceRow, ResourceStore, Stale, TooMany } from './store';
+import { removeReferences, touchUsers, userOf, writeReferences } from './references';
+import type {
+  AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
+  ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
+} from './store';
 import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
 
-function rowOf(record: ResourceModel): ResourceRow {
+export function resourceOf(record: ResourceModel): ResourceRow {
   return {
-    kind: record.kind,
+    kind: record.kind as ResourceKind,
     id: record.id,
     etag: record.etag,
     name: record.name,
+    arn: record.arn,
     lastModifiedTime: record.lastModifiedTime,
     config: record.config as Record<string, unknown>,
     attributes: record.attributes as Record<string, unknown>,
+    changeSeq: Number(record.changeSeq),
+    settled: record.settled,
   };
 }
 
-type NewResource = Parameters<ResourceStore['create']>[0];
-type Created = Outcome<ResourceRow, ReferenceTaken<ResourceRow> | TooMany>;
+const subjectIdOf = (kind: ResourceKind, id: string): string => `${kind}/${id}`;
 
-const subjectIdOf = (kind: string, id: string): string => `${kind}/${id}`;
+/** Who has the name or the caller's reference that kept a new row out. */
+async function holderOf(tx: Tx, row: NewResource): Promise<NameTaken<ResourceRow> | ReferenceTaken<ResourceRow>> {
+  const { kind, name, callerReference } = row;
+  // The reference comes first: the same request sent again has the same name, too.
+  const byReference = callerReference === undefined ? null : await tx.resource.findUnique({ where: { kind_callerReference: { kind, callerReference } } });
+  if (byReference !== null) return { outcome: 'reference-taken', existing: resourceOf(byReference) };
+  return { outcome: 'name-taken', existing: resourceOf(await tx.resource.findUniqueOrThrow({ where: { kind_name: { kind, name } } })) };
+}
 
-async function create(tx: Tx, undo: (value: Created) => never, row: NewResource): Promise<Created> {
-  const [inserted] = await tx.$queryRaw<{ id: string }[]>`
-    INSERT INTO "resource" ("kind", "id", "etag", "name", "last_modified_time", "config", "attributes")
-    VALUES (${row.kind}, ${row.id}, ${row.etag}, ${row.name}, clock_timestamp(), ${JSON.stringify(row.config)}::jsonb, ${JSON.stringify(row.attributes)}::jsonb)
-    ON CONFLICT ("kind", "name") DO NOTHING RETURNING "id"`;
-  if (inserted === undefined) {
-    const existing = await tx.resource.findUniqueOrThrow({ where: { kind_name: { kind: row.kind, name: row.name } } });
-    return undo({ outcome: 'reference-taken', existing: rowOf(existing) });
+async function insertRow(tx: Tx, row: NewResource): Promise<boolean> {
+  const inserted = await tx.$queryRaw<{ id: string }[]>`
+    INSERT INTO "resource" ("kind", "id", "etag", "name", "caller_reference", "arn", "owner_arn", "last_modified_time", "config", "attributes", "change_seq", "settled")
+    VALUES (${row.kind}, ${row.id}, ${row.etag}, ${row.name}, ${row.callerReference ?? null}, ${row.arn ?? null}, ${row.ownerArn ?? null},
+            clock_timestamp(), ${JSON.stringify(row.config)}::jsonb, ${JSON.stringify(row.attributes)}::jsonb, 0, false)
+    ON CONFLICT DO NOTHING RETURNING "id"`;
+  return inserted.length === 1;
+}
+
+/** Within the turn: writes what it names and the change, and touches every distribution that the change reaches. */
+async function finish(
+  tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[],
+): Promise<{ readonly outcome: 'done'; readonly row: ResourceRow } | Dangling> {
+  const refused = await writeReferences(tx, own, references);
+  // Only distributions are counted against the quotas on sharing.
+  if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  const seq = await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
+  await touchUsers(tx, own, seq);
+  const record = await tx.resource.update({ where: { kind_id: own }, data: { changeSeq: seq, settled: false } });
+  return { outcome: 'done', row: resourceOf(record) };
+}
+
+async function create(tx: Tx, undo: (value: ResourceCreated) => never, row: NewResource): Promise<ResourceCreated> {
+  const own = { kind: row.kind, id: row.id };
+  if (!await insertRow(tx, row)) return undo(await holderOf(tx, row));
+  const taken = await replaceAliases(tx, own, row.aliases ?? []);
+  if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
+  if (row.tags !== undefined && row.tags.length > 0 && row.arn !== undefined) {
+    const { arn, tags } = row;
+    await tx.tag.createMany({ data: tags.map(({ key, value }) => ({ arn, key, value })) });
   }
   await takeTurn(tx);
   if (await tx.resource.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
-  await appendChange(tx, 'resource', subjectIdOf(row.kind, row.id), 'put');
-  return { outcome: 'done', row: rowOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: { kind: row.kind, id: row.id } } })) };
+  const finished = await finish(tx, own, row.references);
+  return finished.outcome === 'done' ? finished : undo(finished);
 }
 
-type Updated = Outcome<ResourceRow, Missing | Stale | ReferenceTaken<ResourceRow>>;
-type Next = Parameters<ResourceStore['update']>[3];
+interface At { readonly kind: ResourceKind; readonly id: string; readonly etag: string }
 
-async function update(
-  tx: Tx, undo: (value: Updated) => never, at: { readonly kind: string; readonly id: string; readonly etag: string }, next: Next,
-): Promise<Updated> {
-  const { kind, id, etag } = at;
-  const [current] = await tx.$queryRaw<{ etag: string }[]>`SELECT "etag" FROM "resource" WHERE "kind" = ${kind} AND "id" = ${id} FOR UPDATE`;
-  if (current === undefined) return undo({ outcome: 'missing' });
-  if (current.etag !== etag) return undo({ outcome: 'stale' });
+/** Locks the row against other writers. */
+async function hold(tx: Tx, { kind, id, etag }: At): Promise<{ readonly ordinal: bigint; readonly arn: string | null } | Missing | Stale> {
+  const [current] = await tx.$queryRaw<{ etag: string; ordinal: bigint; arn: string | null }[]>`
+    SELECT "etag", "ordinal", "arn" FROM "resource" WHERE "kind" = ${kind} AND "id" = ${id} FOR UPDATE`;
+  if (current === undefined) return { outcome: 'missing' };
+  return current.etag === etag ? current : { outcome: 'stale' };
+}
+
+async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent): Promise<ResourceUpdated> {
+  const { kind, id } = at;
+  const current = await hold(tx, at);
+  if ('outcome' in current) return undo(current);
+  const taken: string | null = next.aliases === undefined ? null : await replaceAliases(tx, { kind, id }, next.aliases);
+  if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken } satisfies AliasTaken);
   // Within the turn no other writer can take the name between looking and writing.
   await takeTurn(tx);
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
-  if (holder !== null && holder.id !== id) return undo({ outcome: 'reference-taken', existing: rowOf(holder) });
+  if (holder !== null && holder.id !== id) return undo({ outcome: 'name-taken', existing: resourceOf(holder) });
   await tx.$executeRaw`
-    UPDATE "resource" SET "etag" = ${next.etag}, "name" = ${next.name}, "config" = ${JSON.stringify(next.config)}::jsonb, "last_modified_time" = clock_timestamp()
+    UPDATE "resource" SET "etag" = ${next.etag}, "name" = ${next.name}, "config" = ${JSON.stringify(next.config)}::jsonb,
+      "attributes" = ${JSON.stringify(next.attributes)}::jsonb, "last_modified_time" = clock_timestamp()
     WHERE "kind" = ${kind} AND "id" = ${id}`;
-  await appendChange(tx, 'resource', subjectIdOf(kind, id), 'put');
-  return { outcome: 'done', row: rowOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: { kind, id } } })) };
+  const finished = await finish(tx, { kind, id }, next.references);
+  return finished.outcome === 'done' ? finished : undo(finished);
 }
 
-type Removed = Awaited<ReturnType<ResourceStore['remove']>>;
+/** Removes a row that nothing refers to, with all that is its own. */
+async function removeRow(tx: Tx, own: { readonly kind: ResourceKind; readonly id: string }, arn: string | null, ordinal: bigint): Promise<void> {
+  await releaseAliases(tx, own, []);
+  await removeReferences(tx, own);
+  if (arn !== null) {
+    await tx.tag.deleteMany({ where: { arn } });
+    await removeOwned(tx, arn);
+  }
+  if (own.kind === 'key-value-store') await tx.keyValue.deleteMany({ where: { storeId: own.id } });
+  await tx.resource.delete({ where: { kind_id: own } });
+  await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'remove', ordinal);
+}
 
-async function remove(
-  tx: Tx, undo: (value: Removed) => never, at: { readonly kind: string; readonly id: string; readonly etag: string },
-): Promise<Removed> {
-  const { kind, id, etag } = at;
-  const [current] = await tx.$queryRaw<{ etag: string; ordinal: bigint }[]>`
-    SELECT "etag", "ordinal" FROM "resource" WHERE "kind" = ${kind} AND "id" = ${id} FOR UPDATE`;
-  if (current === undefined) return undo({ outcome: 'missing' });
-  if (current.etag !== etag) return undo({ outcome: 'stale' });
-  await tx.resource.delete({ where: { kind_id: { kind, id } } });
+/** Within the turn: removes what belongs to the bearer of an ARN, which is about to go. */
+export async function removeOwned(tx: Tx, ownerArn: string): Promise<void> {
+  const owned = await tx.resource.findMany({ where: { ownerArn }, orderBy: { ordinal: 'asc' } });
+  for (const { kind, id, arn, ordinal } of owned) await removeRow(tx, { kind: kind as ResourceKind, id }, arn, ordinal);
+}
+
+async function remove(tx: Tx, undo: (value: ResourceRemoved) => never, at: At): Promise<ResourceRemoved> {
+  const own = { kind: at.kind, id: at.id };
+  const current = await hold(tx, at);
+  if ('outcome' in current) return undo(current);
   await takeTurn(tx);
-  await appendChange(tx, 'resource', subjectIdOf(kind, id), 'remove', current.ordinal);
+  const used = await userOf(tx, own);
+  if (used !== null) return undo(used);
+  await removeRow(tx, own, current.arn, current.ordinal);
   return { outcome: 'done' };
 }
 
-async function listPage(database: Database, kind: string, marker: string | null, itemsMax: number): Promise<Page<ResourceRow>> {
-  const below = marker === null ? undefined : await placeOf(database.prisma, 'resource', subjectIdOf(kind, marker),
-    (await database.prisma.resource.findUnique({ where: { kind_id: { kind, id: marker } }, select: { ordinal: true } }))?.ordinal);
+async function listPage(
+  database: Database, kind: ResourceKind, page: { readonly marker: string | null; readonly itemsMax: number }, where: Reference | undefined,
+): Promise<Page<ResourceRow>> {
+  const { marker, itemsMax } = page;
+  const { prisma } = database;
+  const below = marker === null ? undefined : await placeOf(prisma, 'resource', subjectIdOf(kind, marker),
+    (await prisma.resource.findUnique({ where: { kind_id: { kind, id: marker } }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
-  const records = await database.prisma.resource.findMany({
-    where: { kind, ...(below === undefined ? {} : { ordinal: { lt: below } }) },
+  const users = where === undefined ? null
+    : await prisma.reference.findMany({ where: { fromKind: kind, kind: where.kind, id: where.id }, select: { fromId: true } });
+  const records = await prisma.resource.findMany({
+    where: {
+      kind, ...(below === undefined ? {} : { ordinal: { lt: below } }), ...(users === null ? {} : { id: { in: users.map(({ fromId }) => fromId) } }),
+    },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
-  return pageOf(records.map(rowOf), itemsMax);
+  return pageOf(records.map(resourceOf), itemsMax);
 }
 
 export function resourcesIn(database: Database): ResourceStore {
+  const found = (record: ResourceModel | null): ResourceRow | null => (record === null ? null : resourceOf(record));
   return {
-    create: (row) => database.write<Created>((tx, undo) => create(tx, undo, row)),
-    get: async (kind, id) => {
-      const record = await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }));
-      return record === null ? null : rowOf(record);
+    create: (row) => database.write<ResourceCreated>((tx, undo) => create(tx, undo, row)),
+    get: async (kind, id) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }))),
+    getByName: async (kind, name) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_name: { kind, name } } }))),
+    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
+    remove: (kind, id, etag) => database.write<ResourceRemoved>((tx, undo) => remove(tx, undo, { kind, id, etag })),
+    list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
+    usersOf: async ({ kind, id }, itemsMax) => {
+      const records = await database.read((prisma) => prisma.reference.findMany({
+        where: { kind, id }, orderBy: [{ fromKind: 'asc' }, { fromId: 'asc' }], take: itemsMax,
+      }));
+      return records.map((record) => ({ kind: record.fromKind as Referrer['kind'], id: record.fromId }));
     },
-    update: (kind, id, etag, next) => database.write<Updated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
-    remove: (kind, id, etag) => database.write<Removed>((tx, undo) => remove(tx, undo, { kind, id, etag })),
-    list: (kind, marker, itemsMax) => database.read(() => listPage(database, kind, marker, itemsMax)),
   };
 }

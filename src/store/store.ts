@@ -3,8 +3,20 @@
 // Every write is one transaction that also appends to the change log, so that no change is lost or seen out of order.
 
 import type { DistributionFacts } from '../model/facts';
+import type { Reference, Referrer, ResourceKind } from '../model/references';
 
 export type { DistributionFacts } from '../model/facts';
+export type { Reference, Referrer, ResourceKind } from '../model/references';
+
+/** On whose behalf a write is made; every write leaves a line in the audit log with it. */
+export interface Author {
+  readonly accessKeyId: string;
+  /** Name of the API operation. */
+  readonly operation: string;
+  readonly requestId: string;
+  /** Network address the request came from. */
+  readonly address: string;
+}
 
 /** The two kinds of distribution share a table: their ids, callers' references and aliases live in one space. */
 export type DistributionKind = 'web' | 'streaming';
@@ -46,6 +58,14 @@ export type Outcome<T, Reason extends object> = { readonly outcome: 'done'; read
 export type Missing = { readonly outcome: 'missing' };
 /** The row's ETag is not the expected one. */
 export type Stale = { readonly outcome: 'stale' };
+/** Another of its kind has the name. */
+export type NameTaken<T> = { readonly outcome: 'name-taken'; readonly existing: T };
+/** It names something that is not there, or no longer. */
+export type Dangling = { readonly outcome: 'dangling'; readonly reference: Reference };
+/** Something that it names is named by as many distributions as its quota allows. */
+export type OverUsed = { readonly outcome: 'over-used'; readonly reference: Reference };
+/** Somebody refers to it. */
+export type InUse = { readonly outcome: 'in-use'; readonly by: Referrer };
 export type AliasTaken = { readonly outcome: 'alias-taken'; readonly alias: string };
 export type ReferenceTaken<T> = { readonly outcome: 'reference-taken'; readonly existing: T };
 export type TooMany = { readonly outcome: 'too-many' };
@@ -57,25 +77,66 @@ export interface Page<T> {
 }
 
 export interface DistributionStore {
-  create(row: NewDistribution): Promise<Outcome<DistributionRow, ReferenceTaken<DistributionRow> | AliasTaken | TooMany>>;
+  create(row: NewDistribution): Promise<Outcome<DistributionRow, ReferenceTaken<DistributionRow> | AliasTaken | TooMany | Dangling | OverUsed>>;
   get(kind: DistributionKind, id: string): Promise<DistributionRow | null>;
   findByArn(arn: string): Promise<DistributionRow | null>;
   update(
     kind: DistributionKind, id: string, expectedEtag: string,
     next: { readonly etag: string; readonly config: Readonly<Record<string, unknown>>; readonly facts: DistributionFacts },
-  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken>>;
-  /** Only a disabled and deployed one can go; `in-use` says which it was not. */
+  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken | Dangling | OverUsed>>;
+  /** Several of one kind at once, all or none: for an alias that moves from one to another. The outcome is that of the first that fails. */
+  updateTogether(kind: DistributionKind, updates: readonly DistributionUpdate[]):
+    Promise<{ readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed>;
+  /** Only a disabled and deployed one that nothing refers to can go. */
   remove(kind: DistributionKind, id: string, expectedEtag: string):
-    Promise<{ readonly outcome: 'done' } | Missing | Stale | { readonly outcome: 'in-use'; readonly why: 'enabled' | 'in-progress' }>;
+    Promise<{ readonly outcome: 'done' } | Missing | Stale | { readonly outcome: 'enabled' | 'in-progress' } | InUse>;
   /** In order of creation, newest first. `marker`: exclusive, an id of an earlier page. */
-  list(kind: DistributionKind, marker: string | null, itemsMax: number): Promise<Page<DistributionRow>>;
-  /** Rows whose configuration refers to an origin access identity. */
-  usingIdentity(identityId: string): Promise<readonly string[]>;
+  list(kind: DistributionKind, marker: string | null, itemsMax: number, filter?: DistributionFilter): Promise<Page<DistributionRow>>;
+  /** Who serves these names (lower case); names nobody has are left out. */
+  ownersOf(aliases: readonly string[]): Promise<readonly AliasOwner[]>;
+  /** Names that end with `suffix` (lower case, starts with `.`), in order, after `marker`. */
+  aliasesUnder(suffix: string, marker: string | null, itemsMax: number): Promise<readonly AliasOwner[]>;
+  /** Every configuration it ever had, newest first; `before`: a version, exclusive. Kept after it went. */
+  versions(id: string, before: number | null, itemsMax: number): Promise<readonly DistributionVersion[]>;
+  version(id: string, version: number): Promise<DistributionVersion | null>;
+}
+
+export interface DistributionUpdate {
+  readonly id: string;
+  readonly expectedEtag: string;
+  readonly etag: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly facts: DistributionFacts;
+}
+
+export type DistributionFilter =
+  | { readonly using: Reference }
+  | { readonly connectionMode: 'direct' | 'tenant-only' };
+
+export interface AliasOwner {
+  readonly alias: string;
+  readonly owner: Referrer;
+}
+
+export interface DistributionVersion {
+  readonly distributionId: string;
+  /** 1 for the first. */
+  readonly version: number;
+  readonly seq: number;
+  readonly etag: string;
+  readonly at: Date;
+  /** Null for those made before it was written down. */
+  readonly accessKeyId: string | null;
+  readonly operation: string | null;
+  readonly config: Readonly<Record<string, unknown>>;
 }
 
 export interface InvalidationRow {
   readonly id: string;
+  /** The distribution whose content it is about. */
   readonly distributionId: string;
+  /** The distribution, or the tenant of it that the batch is about. */
+  readonly ownerId: string;
   readonly callerReference: string;
   readonly paths: readonly string[];
   readonly tags: readonly string[];
@@ -85,39 +146,81 @@ export interface InvalidationRow {
 }
 
 export interface InvalidationStore {
-  /** `pathsMax`, `wildcardsMax`: limits on what is in progress for the distribution, this one included. */
+  /** `pathsMax`, `wildcardsMax`: limits on what is in progress for the owner, this one included. */
   create(row: {
-    readonly id: string; readonly distributionId: string; readonly callerReference: string;
+    readonly id: string; readonly distributionId: string; readonly ownerId: string; readonly callerReference: string;
     readonly paths: readonly string[]; readonly tags: readonly string[]; readonly pathsMax: number; readonly wildcardsMax: number;
   }): Promise<Outcome<InvalidationRow, Missing | TooMany | ReferenceTaken<InvalidationRow>>>;
-  get(distributionId: string, id: string): Promise<InvalidationRow | null>;
+  get(ownerId: string, id: string): Promise<InvalidationRow | null>;
   /** Newest first. */
-  list(distributionId: string, marker: string | null, itemsMax: number): Promise<Page<InvalidationRow>>;
+  list(ownerId: string, marker: string | null, itemsMax: number): Promise<Page<InvalidationRow>>;
+  /** How many batches of the owner are in progress. */
+  countInProgress(ownerId: string): Promise<number>;
 }
 
 /** Every noun without a table of its own: policies, identities, keys, functions … */
 export interface ResourceRow {
-  /** Noun, e.g. `origin-access-identity`. */
-  readonly kind: string;
+  readonly kind: ResourceKind;
   readonly id: string;
   readonly etag: string;
-  /** Caller's reference or name, unique within the kind. */
+  /** Unique within the kind. */
   readonly name: string;
+  /** Null for nouns that have none. */
+  readonly arn: string | null;
   readonly lastModifiedTime: Date;
   readonly config: Readonly<Record<string, unknown>>;
   /** What the service adds and the caller cannot set, e.g. an identity's canonical user id. */
   readonly attributes: Readonly<Record<string, unknown>>;
+  /** Seq of the last change that touched it. */
+  readonly changeSeq: number;
+  /** Every live node has acknowledged that change. */
+  readonly settled: boolean;
 }
 
+/** What a row has that may change. */
+export interface ResourceContent {
+  readonly etag: string;
+  readonly name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  /** What it names; checked against what is there, and held against removal. */
+  readonly references: readonly Reference[];
+  /** Host names it serves (lower case), unique across tenants and distributions. */
+  readonly aliases?: readonly string[];
+}
+
+export interface NewResource extends ResourceContent {
+  readonly kind: ResourceKind;
+  readonly id: string;
+  /** Unique within the kind where the noun has one beside its name. */
+  readonly callerReference?: string;
+  readonly arn?: string;
+  /** ARN of what it belongs to and goes with. */
+  readonly ownerArn?: string;
+  readonly tags?: readonly Tag[];
+  /** At most this many of the kind may exist. */
+  readonly countMax: number;
+}
+
+export type ResourceCreated =
+  Outcome<ResourceRow, NameTaken<ResourceRow> | ReferenceTaken<ResourceRow> | AliasTaken | TooMany | Dangling>;
+export type ResourceUpdated = Outcome<ResourceRow, Missing | Stale | NameTaken<ResourceRow> | AliasTaken | Dangling>;
+export type ResourceRemoved = { readonly outcome: 'done' } | Missing | Stale | InUse;
+
 export interface ResourceStore {
-  create(row: { readonly kind: string; readonly id: string; readonly etag: string; readonly name: string;
-    readonly config: Readonly<Record<string, unknown>>; readonly attributes: Readonly<Record<string, unknown>>; readonly countMax: number;
-  }): Promise<Outcome<ResourceRow, ReferenceTaken<ResourceRow> | TooMany>>;
-  get(kind: string, id: string): Promise<ResourceRow | null>;
-  update(kind: string, id: string, expectedEtag: string, next: { readonly etag: string; readonly name: string; readonly config: Readonly<Record<string, unknown>> }):
-    Promise<Outcome<ResourceRow, Missing | Stale | ReferenceTaken<ResourceRow>>>;
-  remove(kind: string, id: string, expectedEtag: string): Promise<{ readonly outcome: 'done' } | Missing | Stale>;
-  list(kind: string, marker: string | null, itemsMax: number): Promise<Page<ResourceRow>>;
+  create(row: NewResource): Promise<ResourceCreated>;
+  get(kind: ResourceKind, id: string): Promise<ResourceRow | null>;
+  getByName(kind: ResourceKind, name: string): Promise<ResourceRow | null>;
+  /**
+   * A new version. Every distribution that refers to it, however indirectly, is in progress again until the nodes
+   * have what the change made of it.
+   */
+  update(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
+  remove(kind: ResourceKind, id: string, expectedEtag: string): Promise<ResourceRemoved>;
+  /** Newest first. `where`: only those that refer to it. */
+  list(kind: ResourceKind, marker: string | null, itemsMax: number, where?: Reference): Promise<Page<ResourceRow>>;
+  /** Who refers to something directly, in the order of kind and id, at most `itemsMax`. */
+  usersOf(reference: Reference, itemsMax: number): Promise<readonly Referrer[]>;
 }
 
 export interface TagStore {
@@ -128,10 +231,43 @@ export interface TagStore {
   remove(arn: string, keys: readonly string[]): Promise<{ readonly outcome: 'done' } | Missing>;
 }
 
+export interface AccessKeyRow {
+  readonly id: string;
+  readonly name: string;
+  readonly active: boolean;
+  /** What it may do, in IAM's form; null: everything. */
+  readonly policy: Readonly<Record<string, unknown>> | null;
+  readonly createdAt: Date;
+}
+
 export interface AccessKeyStore {
-  /** The secret of an active key, or null. */
-  secretOf(accessKeyId: string): Promise<string | null>;
+  /** The secret and the policy of an active key, or null. */
+  find(accessKeyId: string): Promise<{ readonly secret: string; readonly policy: AccessKeyRow['policy'] } | null>;
+  /** Makes sure that this administrator exists. */
   put(accessKeyId: string, secret: string): Promise<void>;
+  create(row: { readonly id: string; readonly secret: string; readonly name: string; readonly policy: AccessKeyRow['policy']; readonly countMax: number }):
+    Promise<Outcome<AccessKeyRow, TooMany>>;
+  get(accessKeyId: string): Promise<AccessKeyRow | null>;
+  /** In order of creation, oldest first; never more than its quota. */
+  list(): Promise<readonly AccessKeyRow[]>;
+  update(accessKeyId: string, next: { readonly name: string; readonly active: boolean; readonly policy: AccessKeyRow['policy'] }): Promise<Outcome<AccessKeyRow, Missing>>;
+  remove(accessKeyId: string): Promise<{ readonly outcome: 'done' } | Missing>;
+}
+
+export interface AuditLine extends Author {
+  readonly id: number;
+  readonly at: Date;
+  /** As in the change log, and `tags` and `access-key`, which nodes do not know. */
+  readonly subject: ChangeSubject | 'tags' | 'access-key';
+  readonly subjectId: string;
+  readonly action: 'put' | 'remove';
+  /** Of the line in the change log, if there is one. */
+  readonly seq: number | null;
+}
+
+export interface AuditStore {
+  /** Newest first; `before`: a line's id, exclusive. */
+  list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
 }
 
 export interface NodeRow {
@@ -186,6 +322,12 @@ export interface ChangeStore {
   /** Every distribution there is, streamed in batches; for a worker that starts. */
   distributions(batchSize: number): AsyncIterable<readonly DistributionRow[]>;
   distributionsById(ids: readonly string[]): Promise<readonly DistributionRow[]>;
+  /** Those that the changes with these seqs were the last to touch: users of a resource that changed among them. */
+  distributionsTouchedAt(seqs: readonly number[]): Promise<readonly DistributionRow[]>;
+  /** Every resource there is, streamed in batches. */
+  resources(batchSize: number): AsyncIterable<readonly ResourceRow[]>;
+  /** @param ids `kind/id`, as in the log */
+  resourcesById(ids: readonly string[]): Promise<readonly ResourceRow[]>;
   invalidationsById(ids: readonly string[]): Promise<readonly InvalidationRow[]>;
   /** Purges after `seq`, for a node that was away. */
   invalidationsAfter(seq: number, itemsMax: number): Promise<readonly InvalidationRow[]>;
@@ -201,8 +343,11 @@ export interface Store {
   readonly resources: ResourceStore;
   readonly tags: TagStore;
   readonly accessKeys: AccessKeyStore;
+  readonly audit: AuditStore;
   readonly nodes: NodeStore;
   readonly changes: ChangeStore;
+  /** Runs `work`; everything that it writes is the author's. */
+  onBehalfOf<T>(author: Author, work: () => Promise<T>): Promise<T>;
   /** A named secret of the installation, made by `make` the first time any process asks. */
   secret(name: string, make: () => string): Promise<string>;
   /** Resolves when the database answers. */

@@ -1,5 +1,6 @@
 // Transactions, the order of the change log, and what a database error means to a caller.
 import { Fault } from '../base/fault';
+import { appendAudit } from './audit';
 import type { Prisma, PrismaClient } from './generated/client';
 import type { ChangeSubject } from './store';
 
@@ -134,7 +135,9 @@ export async function appendChange(
       INSERT INTO "change" ("subject", "subject_id", "action", "ordinal") VALUES (${subject}, ${subjectId}, ${action}, ${ordinal}) RETURNING "seq"
     ), told AS (SELECT pg_notify(${changeChannel}, '') FROM line)
     SELECT "seq" FROM line, told`;
-  return only(rows).seq;
+  const { seq } = only(rows);
+  await appendAudit(tx, { subject, subjectId, action }, seq);
+  return seq;
 }
 
 /** The one row a statement must have answered with. */

@@ -11,7 +11,8 @@ import { managedCachePolicy, managedOriginRequestPolicy } from '../model/managed
 import type {
   RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
 } from '../snapshot/site';
-import type { DistributionRow } from '../store/store';
+import type { DistributionRow, Reference } from '../store/store';
+import type { Lookup } from './catalog';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
 interface List<T> { readonly Items?: readonly T[] | undefined }
@@ -27,11 +28,11 @@ const fallback = {
  * Compiles one distribution.
  * @throws Fault `cannot-compile` when it refers to something that is not there
  */
-export function compileSite(row: DistributionRow): Site {
-  return row.kind === 'web' ? compileWeb(row) : compileStreaming(row);
+export function compileSite(row: DistributionRow, lookup: Lookup): Site {
+  return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row);
 }
 
-function compileWeb(row: DistributionRow): WebSite {
+function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
   const config = row.config as unknown as DistributionConfig;
   const defaultBehavior = config.DefaultCacheBehavior;
   assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
@@ -44,8 +45,8 @@ function compileWeb(row: DistributionRow): WebSite {
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
     behaviors: [
-      ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, closed)),
-      compileBehavior('*', defaultBehavior, closed),
+      ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, closed, lookup)),
+      compileBehavior('*', defaultBehavior, closed, lookup),
     ],
     origins: items(config.Origins).map(compileOrigin),
     groups: items(config.OriginGroups).map(compileGroup),
@@ -86,8 +87,8 @@ function closedFor(behavior: Behavior): string | null {
   return null;
 }
 
-function compileBehavior(pattern: string, behavior: Behavior, closedAll: string | null): SiteBehavior {
-  const request = (behavior.CachePolicyId ?? '') === '' ? legacyRequest(behavior) : policyRequest(behavior);
+function compileBehavior(pattern: string, behavior: Behavior, closedAll: string | null, lookup: Lookup): SiteBehavior {
+  const request = (behavior.CachePolicyId ?? '') === '' ? legacyRequest(behavior) : policyRequest(behavior, lookup);
   const protocol = behavior.ViewerProtocolPolicy ?? 'allow-all';
   assert(protocol === 'allow-all' || protocol === 'https-only' || protocol === 'redirect-to-https', 'a stored viewer protocol policy is a known one');
   return {
@@ -110,11 +111,13 @@ function methods(list: List<string> | undefined): readonly string[] {
 type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders'>;
 
 /** Cache policy and origin request policy: what is in the key goes to the origin too (guide: controlling-origin-requests). */
-function policyRequest(behavior: Behavior): RequestPart {
-  const policy = found(managedCachePolicy(behavior.CachePolicyId ?? ''), 'cache policy', behavior.CachePolicyId);
-  const caching = cachingOf(policy);
+function policyRequest(behavior: Behavior, lookup: Lookup): RequestPart {
+  const policyId = behavior.CachePolicyId ?? '';
+  const caching = cachingOf(managedCachePolicy(policyId) ?? configOf<CachePolicyConfig>({ kind: 'cache-policy', id: policyId }, lookup));
   const requestId = behavior.OriginRequestPolicyId ?? '';
-  const extra = requestId === '' ? null : requestPolicySelection(found(managedOriginRequestPolicy(requestId), 'origin request policy', requestId));
+  const extra = requestId === '' ? null : requestPolicySelection(
+    managedOriginRequestPolicy(requestId) ?? configOf<OriginRequestPolicyConfig>({ kind: 'origin-request-policy', id: requestId }, lookup),
+  );
   return {
     cacheable: true,
     caching,
@@ -245,7 +248,9 @@ function items<T>(list: List<T> | undefined): readonly T[] {
 
 const lower = (names: readonly string[]): readonly string[] => names.map((name) => name.toLowerCase());
 
-function found<T>(value: T | null, what: string, id: string | undefined): T {
-  if (value === null) throw new Fault('cannot-compile', 'internal', `there is no ${what} ${id ?? ''}`);
-  return value;
+/** The configuration of what a distribution names. */
+function configOf<T>(reference: Reference, lookup: Lookup): T {
+  const row = lookup.get(reference);
+  if (row === null) throw new Fault('cannot-compile', 'internal', `there is no ${reference.kind} ${reference.id}`);
+  return row.config as T;
 }

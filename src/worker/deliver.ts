@@ -4,12 +4,13 @@ import type { Log } from '../base/log';
 import type { Site } from '../snapshot/site';
 import { Snapshot } from '../snapshot/snapshot';
 import type { Refused } from '../snapshot/wire';
-import type { Change, ChangeStore, DistributionRow, InvalidationRow } from '../store/store';
+import type { Change, ChangeStore, DistributionRow, InvalidationRow, ResourceRow } from '../store/store';
+import { Catalog } from './catalog';
 import { compileSite } from './compile';
 
 /** Changes read at once; what else is pending comes with the next read. */
 const changesPerRead = 1_000;
-const distributionsPerRead = 500;
+const rowsPerRead = 500;
 /** How much of the log is remembered for nodes that were away; it may reach back further, but not in memory. */
 const historyChangesMax = 50_000;
 /** Reading again because rows were changed while they were read; under a steady stream of writes it ends here. */
@@ -19,7 +20,12 @@ interface Pending {
   readonly changes: Change[];
   readonly rows: Map<string, DistributionRow>;
   readonly invalidations: Map<string, InvalidationRow>;
+  /** By `kind/id`. */
+  readonly resources: Map<string, ResourceRow>;
 }
+
+/** What the log says and what it is about, before it is in the snapshot. */
+const nothingPending = (): Pending => ({ changes: [], rows: new Map(), invalidations: new Map(), resources: new Map() });
 
 const newestSeq = (changes: readonly Change[]): number => changes.at(-1)?.seq ?? 0;
 
@@ -30,6 +36,7 @@ function idsOf(changes: readonly Change[], subject: Change['subject']): readonly
 export class Delivery {
   /** Sites that could not be compiled, by id; what nodes have of them stays. */
   private readonly failures = new Map<string, Refused>();
+  private readonly catalog = new Catalog();
 
   private constructor(private readonly store: ChangeStore, private readonly log: Log, readonly snapshot: Snapshot) {}
 
@@ -39,13 +46,16 @@ export class Delivery {
     const { newest, pruned } = await store.bounds();
     const floor = Math.max(pruned, newest - historyChangesMax);
     const delivery = new Delivery(store, log, new Snapshot(epoch, newest, floor));
-    for await (const rows of store.distributions(distributionsPerRead)) {
+    for await (const rows of store.resources(rowsPerRead)) for (const row of rows) delivery.catalog.put(row);
+    const touched: DistributionRow[] = [];
+    for await (const rows of store.distributions(rowsPerRead)) {
       for (const row of rows) {
         const site = delivery.compile(row);
         if (site !== null) delivery.snapshot.load(site);
+        if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
       }
     }
-    await delivery.recall(floor, newest);
+    await delivery.recall(floor, newest, touched);
     // What changed while the rows were read: an alias may stand in two of them.
     while (await delivery.poll()) { /* until nothing is left */ }
     return delivery;
@@ -53,12 +63,16 @@ export class Delivery {
 
   get refusals(): readonly Refused[] { return [...this.failures.values()]; }
 
-  /** What changed from `floor` to `newest`, for nodes that have not seen it. */
-  private async recall(floor: number, newest: number): Promise<void> {
-    const invalidations = new Map<string, InvalidationRow>();
+  /**
+   * What changed from `floor` to `newest`, for nodes that have not seen it.
+   * @param touched distributions whose last change is among these, whether it was theirs or that of something they refer to
+   */
+  private async recall(floor: number, newest: number, touched: readonly DistributionRow[]): Promise<void> {
+    const memories: { readonly seq: number; readonly remember: () => void }[] = touched.map(({ id, changeSeq: seq }) =>
+      ({ seq, remember: () => this.snapshot.touched(id, seq) }));
     for (let from = floor; ;) {
       const rows = await this.store.invalidationsAfter(from, changesPerRead);
-      for (const row of rows) invalidations.set(row.id, row);
+      for (const row of rows) if (row.changeSeq <= newest) memories.push({ seq: row.changeSeq, remember: () => this.purge(row) });
       const last = rows.at(-1);
       if (last === undefined || last.changeSeq >= newest) break;
       from = last.changeSeq;
@@ -66,17 +80,13 @@ export class Delivery {
     for (let from = floor; from < newest;) {
       const changes = await this.store.after(from, changesPerRead);
       if (changes.length === 0) break;
-      for (const change of changes) {
-        if (change.seq > newest) return;
-        this.remember(change, invalidations);
+      for (const { subject, subjectId, action, seq } of changes) {
+        if (subject !== 'distribution' || action !== 'remove' || seq > newest) continue;
+        memories.push({ seq, remember: () => this.snapshot.touched(subjectId, seq) });
       }
       from = newestSeq(changes);
     }
-  }
-
-  private remember(change: Change, invalidations: ReadonlyMap<string, InvalidationRow>): void {
-    if (change.subject === 'distribution') this.snapshot.touched(change.subjectId, change.seq);
-    if (change.subject === 'invalidation') this.purge(invalidations.get(change.subjectId));
+    for (const { remember } of memories.sort((a, b) => a.seq - b.seq)) remember();
   }
 
   private purge(row: InvalidationRow | undefined): void {
@@ -88,7 +98,7 @@ export class Delivery {
   /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */
   private compile(row: DistributionRow): Site | null {
     try {
-      const site = compileSite(row);
+      const site = compileSite(row, this.catalog);
       this.failures.delete(row.id);
       return site;
     } catch (thrown) {
@@ -106,24 +116,37 @@ export class Delivery {
   async poll(): Promise<boolean> {
     const pending = await this.readPending();
     if (pending.changes.length === 0) return false;
+    this.takeResources(pending);
     const lastOf = new Map(pending.changes.map((change) => [change.subjectId, change.seq]));
+    // Distributions that a changed resource reaches come in that change's place.
+    const reached = new Map<number, DistributionRow[]>();
+    for (const row of pending.rows.values()) if (!lastOf.has(row.id)) pushTo(reached, row.changeSeq, row);
     for (const change of pending.changes) {
       if (change.subject === 'invalidation') this.purge(pending.invalidations.get(change.subjectId));
       // Of several changes to one site only the newest matters.
-      if (change.subject === 'distribution' && lastOf.get(change.subjectId) === change.seq) this.takeSite(change, pending.rows.get(change.subjectId));
+      if (change.subject === 'distribution' && lastOf.get(change.subjectId) === change.seq) this.takeSite(change.subjectId, change.seq, pending.rows.get(change.subjectId));
+      if (change.subject === 'resource') for (const row of reached.get(change.seq) ?? []) this.takeSite(row.id, change.seq, row);
     }
     this.snapshot.advance(newestSeq(pending.changes));
     return true;
   }
 
-  private takeSite(change: Change, row: DistributionRow | undefined): void {
+  private takeResources({ changes, resources }: Pending): void {
+    for (const row of resources.values()) this.catalog.put(row);
+    for (const { subject, subjectId, action } of changes) {
+      // Ids are not used twice: what was removed stays away. One that is missing without a line of its own has it among those to come.
+      if (subject === 'resource' && action === 'remove' && !resources.has(subjectId)) this.catalog.remove(subjectId);
+    }
+  }
+
+  private takeSite(id: string, seq: number, row: DistributionRow | undefined): void {
     if (row === undefined) {
-      this.failures.delete(change.subjectId);
-      this.snapshot.remove(change.subjectId, change.seq);
+      this.failures.delete(id);
+      this.snapshot.remove(id, seq);
       return;
     }
     const site = this.compile(row);
-    if (site !== null) this.snapshot.put(site, change.seq);
+    if (site !== null) this.snapshot.put(site, seq);
   }
 
   /**
@@ -131,29 +154,48 @@ export class Delivery {
    * to that one are read too. Else an alias could reach its new site's nodes before its old site gave it up.
    */
   private async readPending(): Promise<Pending> {
-    const changes = [...await this.store.after(this.snapshot.seq, changesPerRead)];
-    const rows = new Map<string, DistributionRow>();
-    const invalidations = new Map<string, InvalidationRow>();
+    const pending = nothingPending();
+    const { changes, rows } = pending;
+    changes.push(...await this.store.after(this.snapshot.seq, changesPerRead));
     let fresh: readonly Change[] = changes;
     for (let round = 1; fresh.length > 0; round += 1) {
       const seenSeq = newestSeq(changes);
-      const [distributions, batches] = await Promise.all([this.distributions(idsOf(fresh, 'distribution')), this.invalidations(idsOf(fresh, 'invalidation'))]);
-      for (const row of distributions) rows.set(row.id, row);
-      for (const row of batches) invalidations.set(row.id, row);
-      if (round === catchUpRoundsMax || distributions.every((row) => row.changeSeq <= seenSeq)) break;
+      const newestRowSeq = await this.readRows(fresh, pending);
+      if (round === catchUpRoundsMax || newestRowSeq <= seenSeq) break;
       fresh = await this.store.after(seenSeq, changesPerRead);
       // A row that went in the meantime is no longer among those read.
       for (const id of idsOf(fresh, 'distribution')) rows.delete(id);
       changes.push(...fresh);
     }
-    return { changes, rows, invalidations };
+    return pending;
   }
 
-  private async distributions(ids: readonly string[]): Promise<readonly DistributionRow[]> {
-    return ids.length === 0 ? [] : this.store.distributionsById(ids);
+  /** Reads what the changes are about. @returns the newest seq among the rows of sites that were read */
+  private async readRows(changes: readonly Change[], pending: Pending): Promise<number> {
+    const ofResources = changes.filter(({ subject }) => subject === 'resource');
+    const [distributions, reached, batches, resources] = await Promise.all([
+      some(idsOf(changes, 'distribution'), (ids) => this.store.distributionsById(ids)),
+      some(ofResources.map(({ seq }) => seq), (seqs) => this.store.distributionsTouchedAt(seqs)),
+      some(idsOf(changes, 'invalidation'), (ids) => this.store.invalidationsById(ids)),
+      some(idsOf(changes, 'resource'), (ids) => this.store.resourcesById(ids)),
+    ]);
+    const sites = [...distributions, ...reached];
+    for (const row of sites) {
+      const read = pending.rows.get(row.id);
+      if (read === undefined || read.changeSeq <= row.changeSeq) pending.rows.set(row.id, row);
+    }
+    for (const row of batches) pending.invalidations.set(row.id, row);
+    for (const row of resources) pending.resources.set(`${row.kind}/${row.id}`, row);
+    return Math.max(0, ...sites.map((row) => row.changeSeq), ...resources.map((row) => row.changeSeq));
   }
+}
 
-  private async invalidations(ids: readonly string[]): Promise<readonly InvalidationRow[]> {
-    return ids.length === 0 ? [] : this.store.invalidationsById(ids);
-  }
+function pushTo<K, T>(lists: Map<K, T[]>, key: K, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]); else list.push(item);
+}
+
+/** What was asked for, without asking when it is nothing. */
+async function some<K, T>(keys: readonly K[], read: (keys: readonly K[]) => Promise<readonly T[]>): Promise<readonly T[]> {
+  return keys.length === 0 ? [] : read(keys);
 }

@@ -4,13 +4,13 @@ import { checkDistributionUpdate, prepareDistributionConfig, stagingCopyOf } fro
 import { factsOf } from '../../model/facts';
 import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
 import { itemsOf, present } from '../../model/quantity';
-import { referencesOf } from '../../model/references';
+import { referencesOf, type ReferenceKind } from '../../model/references';
 import { refuse } from '../../model/refusal';
 import { prepareTags } from '../../model/tags';
 import { activeKeyGroups, activeSigners } from '../../model/trusted-signers';
 import { required } from '../../model/argument';
-import type { DistributionRow, Tag } from '../../store/store';
-import { configContext } from '../config-context';
+import type { AliasTaken, Dangling, DistributionRow, OverUsed, Tag } from '../../store/store';
+import { configContext, preparationsMax } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { created, findVersion, ifMatchOf, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
@@ -26,65 +26,87 @@ export function aliasTaken(alias: string): never {
   return refuse('CNAMEAlreadyExists', `One or more of the CNAMEs you provided are already associated with a different resource: ${alias}`);
 }
 
-async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {
-  const prepared = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
-  const id = resourceId(parts.random);
-  const outcome = await parts.store.distributions.create({
-    kind: 'web', id, arn: arnOf('web', parts.accountId, id), domainName: domainNameOf('web', parts.domain, parts.random),
-    callerReference: prepared.CallerReference ?? '', etag: versionTag(parts.random), config: prepared as unknown as Row,
-    facts: factsOf(prepared), tags, countMax: parts.limits.distributionsMax,
-  });
+/** Errors for what is shared by too many distributions (model: CreateDistribution). */
+const overUsedCodes: Readonly<Partial<Record<ReferenceKind, string>>> = {
+  'cache-policy': 'TooManyDistributionsAssociatedToCachePolicy',
+  'origin-request-policy': 'TooManyDistributionsAssociatedToOriginRequestPolicy',
+  'response-headers-policy': 'TooManyDistributionsAssociatedToResponseHeadersPolicy',
+  'origin-access-control': 'TooManyDistributionsAssociatedToOriginAccessControl',
+  'key-group': 'TooManyDistributionsAssociatedToKeyGroup',
+  'field-level-encryption-config': 'TooManyDistributionsAssociatedToFieldLevelEncryptionConfig',
+  'function': 'TooManyDistributionsWithSingleFunctionARN',
+};
+
+/** A write that failed for what the configuration names, whichever kind of distribution it is. @throws Refusal */
+export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed): never {
   switch (outcome.outcome) {
-    case 'done': return outcome.row;
-    // model: DistributionConfig.CallerReference: any reuse is refused, the same content too.
-    case 'reference-taken': return refuse('DistributionAlreadyExists', 'The caller reference that you are using to create a distribution is associated with another distribution.');
     case 'alias-taken': return aliasTaken(outcome.alias);
-    case 'too-many': return refuse('TooManyDistributions', 'Processing your request would cause you to exceed the maximum number of distributions allowed.');
+    case 'dangling': return refuse('InvalidArgument', `The configuration names something that does not exist: ${outcome.reference.kind} ${outcome.reference.id}.`);
+    case 'over-used': return refuse(overUsedCodes[outcome.reference.kind] ?? 'InvalidArgument',
+      `The maximum number of distributions have been associated with ${outcome.reference.kind} ${outcome.reference.id}.`);
   }
 }
 
-async function update(current: DistributionRow, config: DistributionConfig, parts: OperationParts): Promise<DistributionRow> {
-  const prepared = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
-  checkDistributionUpdate(configOf(current), prepared);
-  const outcome = await parts.store.distributions.update('web', current.id, current.etag, {
-    etag: versionTag(parts.random), config: prepared as unknown as Row, facts: factsOf(prepared),
-  });
-  switch (outcome.outcome) {
-    case 'done': return outcome.row;
-    case 'missing': return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
-    case 'stale': return preconditionFailed();
-    case 'alias-taken': return aliasTaken(outcome.alias);
+async function prepared(config: DistributionConfig, parts: OperationParts): Promise<DistributionConfig> {
+  return prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
+}
+
+async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {
+  for (let attempt = 1; ; attempt += 1) {
+    const ready = await prepared(config, parts);
+    const id = resourceId(parts.random);
+    const outcome = await parts.store.distributions.create({
+      kind: 'web', id, arn: arnOf('web', parts.accountId, id), domainName: domainNameOf('web', parts.domain, parts.random),
+      callerReference: ready.CallerReference ?? '', etag: versionTag(parts.random), config: ready as unknown as Row,
+      facts: factsOf(ready, parts.limits), tags, countMax: parts.limits.distributionsMax,
+    });
+    switch (outcome.outcome) {
+      case 'done': return outcome.row;
+      // model: DistributionConfig.CallerReference: any reuse is refused, the same content too.
+      case 'reference-taken': return refuse('DistributionAlreadyExists', 'The caller reference that you are using to create a distribution is associated with another distribution.');
+      case 'too-many': return refuse('TooManyDistributions', 'Processing your request would cause you to exceed the maximum number of distributions allowed.');
+      // Something named went away in between: prepared anew, the configuration is refused by the rule that it breaks.
+      case 'dangling': if (attempt < preparationsMax) continue; return refuseDetails(outcome);
+      default: return refuseDetails(outcome);
+    }
   }
+}
+
+/**
+ * Writes a new configuration of a distribution that the caller has seen.
+ * @throws Refusal with the code of the first rule that is broken
+ */
+export async function updateDistribution(current: DistributionRow, config: DistributionConfig, parts: OperationParts): Promise<DistributionRow> {
+  for (let attempt = 1; ; attempt += 1) {
+    const ready = await prepared(config, parts);
+    checkDistributionUpdate(configOf(current), ready);
+    const outcome = await parts.store.distributions.update('web', current.id, current.etag, {
+      etag: versionTag(parts.random), config: ready as unknown as Row, facts: factsOf(ready, parts.limits),
+    });
+    switch (outcome.outcome) {
+      case 'done': return outcome.row;
+      case 'missing': return noSuchDistribution();
+      case 'stale': return preconditionFailed();
+      case 'dangling': if (attempt < preparationsMax) continue; return refuseDetails(outcome);
+      default: return refuseDetails(outcome);
+    }
+  }
+}
+
+function noSuchDistribution(): never {
+  return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
 }
 
 async function remove(current: DistributionRow, parts: OperationParts): Promise<void> {
   const outcome = await parts.store.distributions.remove('web', current.id, current.etag);
   switch (outcome.outcome) {
     case 'done': return;
-    case 'missing': return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
+    case 'missing': return noSuchDistribution();
     case 'stale': return preconditionFailed();
-    case 'in-use': return refuse('DistributionNotDisabled', outcome.why === 'enabled'
-      ? 'The distribution you are trying to delete has not been disabled.'
-      : 'The distribution you are trying to delete is disabled, but this is not deployed everywhere yet.');
+    case 'enabled': return refuse('DistributionNotDisabled', 'The distribution you are trying to delete has not been disabled.');
+    case 'in-progress': return refuse('DistributionNotDisabled', 'The distribution you are trying to delete is disabled, but this is not deployed everywhere yet.');
+    case 'in-use': return refuse('ResourceInUse', `The distribution is in use by ${outcome.by.kind} ${outcome.by.id}.`);
   }
-}
-
-const batchesPage = 100;
-
-/** Batches in progress are among the newest, so that reading stops at the first page without one. */
-async function batchesInProgress(distributionId: string, parts: OperationParts): Promise<number> {
-  let count = 0;
-  const pagesMax = Math.ceil((parts.limits.invalidationPathsMax + parts.limits.invalidationWildcardsMax) / batchesPage);
-  let marker: string | null = null;
-  for (let page = 0; page < pagesMax; page += 1) {
-    const { items, nextMarker }: Awaited<ReturnType<OperationParts['store']['invalidations']['list']>> =
-      await parts.store.invalidations.list(distributionId, marker, batchesPage);
-    const found = items.filter((batch) => batch.status === 'InProgress').length;
-    count += found;
-    marker = nextMarker;
-    if (found === 0 || marker === null) break;
-  }
-  return count;
 }
 
 /** Public keys of each key group that the configuration names. */
@@ -110,7 +132,7 @@ async function describe(row: DistributionRow, parts: OperationParts): Promise<Ro
   const groups = behaviors.map((behavior) => behavior?.TrustedKeyGroups);
   return present<Row>({
     Id: row.id, ARN: row.arn, Status: row.status, LastModifiedTime: row.lastModifiedTime,
-    InProgressInvalidationBatches: await batchesInProgress(row.id, parts),
+    InProgressInvalidationBatches: await parts.store.invalidations.countInProgress(row.id),
     DomainName: row.domainName,
     ActiveTrustedSigners: activeSigners(signers),
     ActiveTrustedKeyGroups: activeKeyGroups(groups, await keysOfGroups(groups, parts)),
@@ -126,7 +148,8 @@ const summaryMembers = [
   'ViewerMtlsConfig', 'ConnectionFunctionAssociation',
 ] as const satisfies readonly (keyof DistributionConfig)[];
 
-function summarize(row: DistributionRow): Row {
+/** An item of a list of distributions. */
+export function summarizeDistribution(row: DistributionRow): Row {
   const config = configOf(row);
   return present<Row>({
     Id: row.id, ARN: row.arn, ETag: row.etag, Status: row.status, LastModifiedTime: row.lastModifiedTime, DomainName: row.domainName,
@@ -142,11 +165,11 @@ export function distributionNoun(parts: OperationParts): Noun<DistributionRow, D
     create: (config) => insert(config, [], parts),
     get: (id) => parts.store.distributions.get('web', id),
     settled: (row) => row.status === 'Deployed',
-    update: (current, config) => update(current, config, parts),
+    update: (current, config) => updateDistribution(current, config, parts),
     remove: (current) => remove(current, parts),
     list: (marker, itemsMax) => parts.store.distributions.list('web', marker, itemsMax),
     describe: (row) => describe(row, parts),
-    summarize,
+    summarize: summarizeDistribution,
     config: (row) => row.config,
   };
 }

@@ -20,7 +20,7 @@ function describe(row: InvalidationRow): Record<string, unknown> {
 async function insert(distributionId: string, batch: InvalidationBatch, parts: OperationParts): Promise<InvalidationRow> {
   const prepared = prepareInvalidationBatch(batch, parts.limits);
   const outcome = await parts.store.invalidations.create({
-    ...prepared, id: invalidationId(parts.random), distributionId, tags: [],
+    ...prepared, id: invalidationId(parts.random), distributionId, ownerId: distributionId, tags: [],
     pathsMax: parts.limits.invalidationPathsMax, wildcardsMax: parts.limits.invalidationWildcardsMax,
   });
   switch (outcome.outcome) {

@@ -1,10 +1,12 @@
 // Streaming (RTMP) distributions: create (with tags too), read, update, delete, list.
 import type { StreamingDistributionConfig, StreamingDistributionConfigWithTags } from '@aws-sdk/client-cloudfront';
+import { AssertionFailed } from '../../base/assert';
 import { required } from '../../model/argument';
 import { streamingFactsOf } from '../../model/facts';
 import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
+import { streamingReferencesOf } from '../../model/references';
 import { refuse } from '../../model/refusal';
-import { checkStreamingDistributionUpdate, prepareStreamingDistributionConfig, streamingReferencesOf } from '../../model/streaming-distribution';
+import { checkStreamingDistributionUpdate, prepareStreamingDistributionConfig } from '../../model/streaming-distribution';
 import { prepareTags } from '../../model/tags';
 import { activeSigners } from '../../model/trusted-signers';
 import type { DistributionRow, Tag } from '../../store/store';
@@ -12,7 +14,7 @@ import { configContext } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { created, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
-import { aliasTaken } from './distribution';
+import { refuseDetails } from './distribution';
 
 type Row = Record<string, unknown>;
 
@@ -26,13 +28,13 @@ async function insert(config: StreamingDistributionConfig, tags: readonly Tag[],
   const outcome = await parts.store.distributions.create({
     kind: 'streaming', id, arn: arnOf('streaming', parts.accountId, id), domainName: domainNameOf('streaming', parts.domain, parts.random),
     callerReference: prepared.CallerReference ?? '', etag: versionTag(parts.random), config: prepared as unknown as Row,
-    facts: streamingFactsOf(prepared), tags, countMax: parts.limits.streamingDistributionsMax,
+    facts: streamingFactsOf(prepared, parts.limits), tags, countMax: parts.limits.streamingDistributionsMax,
   });
   switch (outcome.outcome) {
     case 'done': return outcome.row;
     case 'reference-taken': return refuse('StreamingDistributionAlreadyExists', 'The caller reference you attempted to create the streaming distribution with is associated with another distribution.');
-    case 'alias-taken': return aliasTaken(outcome.alias);
     case 'too-many': return refuse('TooManyStreamingDistributions', 'Processing your request would cause you to exceed the maximum number of streaming distributions allowed.');
+    default: return refuseDetails(outcome);
   }
 }
 
@@ -40,13 +42,13 @@ async function update(current: DistributionRow, config: StreamingDistributionCon
   const prepared = prepareStreamingDistributionConfig(config, await configContext(streamingReferencesOf(config), parts));
   checkStreamingDistributionUpdate(configOf(current), prepared);
   const outcome = await parts.store.distributions.update('streaming', current.id, current.etag, {
-    etag: versionTag(parts.random), config: prepared as unknown as Row, facts: streamingFactsOf(prepared),
+    etag: versionTag(parts.random), config: prepared as unknown as Row, facts: streamingFactsOf(prepared, parts.limits),
   });
   switch (outcome.outcome) {
     case 'done': return outcome.row;
     case 'missing': return refuse('NoSuchStreamingDistribution', 'The specified streaming distribution does not exist.');
     case 'stale': return preconditionFailed();
-    case 'alias-taken': return aliasTaken(outcome.alias);
+    default: return refuseDetails(outcome);
   }
 }
 
@@ -56,9 +58,9 @@ async function remove(current: DistributionRow, parts: OperationParts): Promise<
     case 'done': return;
     case 'missing': return refuse('NoSuchStreamingDistribution', 'The specified streaming distribution does not exist.');
     case 'stale': return preconditionFailed();
-    case 'in-use': return refuse('StreamingDistributionNotDisabled', outcome.why === 'enabled'
-      ? 'The specified CloudFront distribution is not disabled. You must disable the distribution before you can delete it.'
-      : 'The specified CloudFront distribution is disabled, but this is not deployed everywhere yet.');
+    case 'enabled': return refuse('StreamingDistributionNotDisabled', 'The specified CloudFront distribution is not disabled. You must disable the distribution before you can delete it.');
+    case 'in-progress': return refuse('StreamingDistributionNotDisabled', 'The specified CloudFront distribution is disabled, but this is not deployed everywhere yet.');
+    case 'in-use': throw new AssertionFailed('nothing refers to a streaming distribution');
   }
 }
 

@@ -11,19 +11,18 @@ import { createOperations } from '../../../../src/api/operations';
 import { readConfig } from '../../../../src/base/config';
 import { systemClock } from '../../../../src/base/clock';
 import { silentLog } from '../../../../src/base/log';
-import { accountId, domain, known, leastConfig, legacyConfig, richConfig, streamingConfig } from '../../../fixtures/configs';
-import { memoryStore, type MemoryStore } from '../../../fixtures/memory-store';
+import { accountId, domain, leastConfig, legacyConfig, richConfig, streamingConfig } from '../../../fixtures/configs';
+import { emptyStore, type TestStore } from '../../../fixtures/test-store';
 
 jest.mock('openapi-backend/refparser', () => jest.requireActual('../../../fixtures/refparser'));
 
-let store: MemoryStore;
+let store: TestStore;
 let api: Awaited<ReturnType<typeof startApi>>;
 let client: CloudFrontClient;
 
 beforeAll(async () => {
-  store = memoryStore();
+  store = await emptyStore();
   await store.accessKeys.put('AKIATEST', 'a-secret-of-the-test');
-  for (const { kind, id } of known) await store.resources.create({ kind, id, etag: 'E1', name: id, config: {}, attributes: {}, countMax: 100 });
   const operations = createOperations({
     store, clock: systemClock, random: randomBytes, domain, accountId, apiUrl: 'http://api.test', settleHoldMs: 20_000,
   });
