@@ -52,3 +52,16 @@ export function arnOf(kind: 'web' | 'streaming', accountId: string, id: string):
 export function canonicalUserId(random: RandomBytes): string {
   return Buffer.from(random(48)).toString('hex');
 }
+
+/** RFC 9562 version 4: key value stores. */
+export function keyValueStoreId(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** `cf_` and 27 letters and digits, the form of the newer nouns' ids. */
+export function connectionFunctionId(random: RandomBytes): string {
+  return `cf_${pick(random, lowerAlphabet, 27)}`;
+}
