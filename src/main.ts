@@ -5,7 +5,7 @@ import { systemClock } from './base/clock';
 import { apiUrlOf, readConfig, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
-import type { Service } from './base/service';
+import { closeAll, type Service } from './base/service';
 import { version } from './base/version';
 
 const roles = ['all', 'api', 'worker', 'edge'] as const;
@@ -32,11 +32,14 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
         const { startApi } = await import('./api/api.js');
         const { ensureAdministrator } = await import('./api/administrator.js');
         const { createOperations } = await import('./api/operations.js');
+        const { Functions } = await import('./functions/functions.js');
         await ensureAdministrator(config, store);
+        const functions = new Functions(clock, log);
         const operations = createOperations({
-          store, clock, random: randomBytes, domain: config.domain, accountId: config.accountId, apiUrl: apiUrlOf(config), settleHoldMs: config.settleHoldMs,
+          store, clock, random: randomBytes, domain: config.domain, accountId: config.accountId, apiUrl: apiUrlOf(config), settleHoldMs: config.settleHoldMs, functions,
         });
-        return startApi({ config, store, log, clock, operations });
+        const api = await startApi({ config, store, log, clock, operations });
+        return { close: () => closeAll([functions, api]) };
       });
     }
   }

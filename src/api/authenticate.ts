@@ -79,7 +79,7 @@ class StoreAuthenticator implements Authenticator {
   }
 
   private async bySignature(caller: Caller): Promise<Principal> {
-    const signature = readSignature(caller.request, 'cloudfront', this.clock.nowMs(), this.config.authorizationSkewS * 1000);
+    const signature = readSignature(caller.request, ['cloudfront'], this.clock.nowMs(), this.config.authorizationSkewS * 1000);
     const { accessKeyId } = signature;
     const key = await this.store.accessKeys.find(accessKeyId);
     const secret = key?.secret ?? null;

@@ -1,22 +1,27 @@
 // The table of operations that are carried out; a new noun is one more line here.
+import { silentLog } from '../base/log';
+import { Functions } from '../functions/functions';
 import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { anycastIpListOperations } from './nouns/anycast-ip-list';
 import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
+import { connectionFunctionOperations } from './nouns/connection-function';
 import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
-import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { distributionTenantOperations } from './nouns/distribution-tenant';
+import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
+import { functionOperations } from './nouns/function';
 import { invalidationOperations } from './nouns/invalidation';
 import { keyGroupOperations } from './nouns/key-group';
+import { keyValueStoreOperations } from './nouns/key-value-store';
+import { listDistributionsByOperations } from './nouns/list-distributions-by';
 import { monitoringSubscriptionOperations } from './nouns/monitoring-subscription';
 import { originAccessControlOperations } from './nouns/origin-access-control';
+import { originRequestPolicyOperations } from './nouns/origin-request-policy';
 import { publicKeyOperations } from './nouns/public-key';
 import { realtimeLogConfigOperations } from './nouns/realtime-log-config';
 import { resourcePolicyOperations } from './nouns/resource-policy';
-import { listDistributionsByOperations } from './nouns/list-distributions-by';
-import { originRequestPolicyOperations } from './nouns/origin-request-policy';
 import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
@@ -30,6 +35,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
   const parts: OperationParts = {
     ...settings,
     limits: { ...limits, ...settings.limits },
+    functions: settings.functions ?? new Functions(settings.clock, silentLog),
     hold: createHold(settings.clock, settings.settleHoldMs),
   };
   return {
@@ -53,6 +59,9 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...cachePolicyOperations(parts),
     ...originRequestPolicyOperations(parts),
     ...responseHeadersPolicyOperations(parts),
+    ...functionOperations(parts),
+    ...connectionFunctionOperations(parts),
+    ...keyValueStoreOperations(parts),
     ...tagOperations(parts),
   };
 }

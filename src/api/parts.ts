@@ -1,5 +1,6 @@
 // What operations are made of: the store, the clock and the installation's own facts, handed in once.
 import type { Clock } from '../base/clock';
+import type { Functions } from '../functions/functions';
 import type { RandomBytes } from '../model/ids';
 import type { Limits } from '../model/limits';
 import type { Store } from '../store/store';
@@ -19,12 +20,15 @@ export interface OperationSettings {
   readonly apiUrl: string;
   /** How long a Get of something in progress waits for it to settle. */
   readonly settleHoldMs: number;
+  /** Runs functions for their tests; one is made when it is left out. */
+  readonly functions?: Functions;
   /** Quotas that differ from the table. */
   readonly limits?: Partial<Limits>;
 }
 
 /** What each noun works with. */
-export interface OperationParts extends Omit<OperationSettings, 'limits'> {
+export interface OperationParts extends Omit<OperationSettings, 'limits' | 'functions'> {
+  readonly functions: Functions;
   readonly limits: Limits;
   readonly hold: Hold;
 }

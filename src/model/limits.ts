@@ -116,6 +116,13 @@ export const limits = {
   corsItemCharsMax: 256,
   /** ours. */
   policyNameCharsMax: 128,
+  /** guide: cloudfront-limits, functions: 100 an account of each sort. */
+  functionsMax: 100,
+  connectionFunctionsMax: 100,
+  /** guide: cloudfront-limits, functions: one key value store for a function. */
+  keyValueStoresPerFunctionMax: 1,
+  /** guide: cloudfront-limits, key value stores. Departure, ours: the quota on stores is raised on request. */
+  keyValueStoresMax: 1000,
   /** guide: cloudfront-limits, invalidations in progress for one distribution. */
   invalidationPathsMax: 3000,
   invalidationWildcardsMax: 15,

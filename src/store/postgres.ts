@@ -11,6 +11,7 @@ import { distributionsIn } from './distributions';
 import { PrismaClient } from './generated/client';
 import { invalidationsIn } from './invalidations';
 import { migrate } from './migrate';
+import { keyValuesIn } from './key-values';
 import { nodesIn } from './nodes';
 import { resourcesIn } from './resources';
 import type { Store } from './store';
@@ -51,6 +52,7 @@ export async function openStore({ databaseUrl, log }: StoreOptions): Promise<Sto
     distributions: distributionsIn(database),
     invalidations: invalidationsIn(database),
     resources: resourcesIn(database),
+    keyValues: keyValuesIn(database),
     tags: tagsIn(database),
     accessKeys: accessKeysIn(database),
     audit: auditIn(database),

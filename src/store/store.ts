@@ -343,10 +343,17 @@ export interface ChangeStore {
   listen(wake: () => void): Promise<ChangeListener>;
 }
 
+export interface KeyValueReader {
+  /** Null when the store does not have the key. */
+  get(storeId: string, key: string): Promise<string | null>;
+  count(storeId: string): Promise<number>;
+}
+
 export interface Store {
   readonly distributions: DistributionStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
+  readonly keyValues: KeyValueReader;
   readonly tags: TagStore;
   readonly accessKeys: AccessKeyStore;
   readonly audit: AuditStore;

@@ -1,7 +1,7 @@
 // Cache policies: create, read, update, delete, list; the managed ones are there from the start.
 import type { CachePolicyConfig } from '@aws-sdk/client-cloudfront';
 import { prepareCachePolicyConfig } from '../../model/cache-policy';
-import { policyId } from '../../model/ids';
+import { uuid } from '../../model/ids';
 import { isManaged, managedCachePolicies } from '../../model/managed-policies';
 import type { OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
@@ -12,7 +12,7 @@ export function cachePolicyOperations(parts: OperationParts): OperationTable {
   return operationsOf(resourceNoun<CachePolicyConfig>({
     kind: 'cache-policy',
     name: 'CachePolicy', plural: 'CachePolicies', path: '/2020-05-31/cache-policy',
-    id: policyId,
+    id: uuid,
     nameOf: (config) => config.Name ?? '',
     prepare: (config, { limits }) => prepareCachePolicyConfig(config, limits),
     managed: managedCachePolicies,

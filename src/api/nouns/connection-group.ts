@@ -1,6 +1,6 @@
 // Connection groups: create, find by identifier or routing endpoint, update, delete, list; and the group that tenants get by default.
 import { connectionGroupReferences, prepareConnectionGroup, type ConnectionGroupConfig } from '../../model/connection-group';
-import { connectionGroupId, domainNameOf, versionTag } from '../../model/ids';
+import { domainNameOf, tokenId, versionTag } from '../../model/ids';
 import { present } from '../../model/quantity';
 import { refuse } from '../../model/refusal';
 import type { ResourceRow } from '../../store/store';
@@ -51,7 +51,7 @@ function checkRemoval(row: ResourceRow, config: ConnectionGroupConfig): void {
  * @throws Refusal EntityLimitExceeded
  */
 export async function defaultConnectionGroup(parts: OperationParts): Promise<ResourceRow> {
-  const id = connectionGroupId(parts.random);
+  const id = tokenId('cg', parts.random);
   const config: ConnectionGroupConfig = { Name: `CreatedByCloudFront-${id}`, Ipv6Enabled: true, Enabled: true };
   const attributes = attributesOf(true, parts);
   const outcome = await parts.store.resources.create({
@@ -69,7 +69,7 @@ export async function defaultConnectionGroup(parts: OperationParts): Promise<Res
 export function connectionGroupOperations(parts: OperationParts): OperationTable {
   const noun = resourceNoun<ConnectionGroupConfig>({
     kind, name: 'ConnectionGroup', plural: 'ConnectionGroups', path: '/2020-05-31/connection-group', arnType: kind,
-    id: connectionGroupId,
+    id: (random) => tokenId('cg', random),
     nameOf: (config) => config.Name,
     configOf: ({ input }) => ({
       Name: input['Name'] as string, Ipv6Enabled: input['Ipv6Enabled'] as boolean | undefined,

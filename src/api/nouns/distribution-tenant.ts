@@ -3,7 +3,7 @@ import type { DistributionConfig, ManagedCertificateRequest } from '@aws-sdk/cli
 import {
   checkCertificateArn, checkWebAclArn, domainsOf, prepareTenant, tenantReferences, type TenantSettings,
 } from '../../model/distribution-tenant';
-import { distributionTenantId } from '../../model/ids';
+import { tokenId } from '../../model/ids';
 import { present } from '../../model/quantity';
 import { refuse } from '../../model/refusal';
 import type { Reference, ResourceRow } from '../../store/store';
@@ -66,7 +66,7 @@ async function distributionOf(id: string | undefined, parts: OperationParts): Pr
 export function distributionTenantNoun(parts: OperationParts): TenantNoun {
   return resourceNoun<TenantSettings>({
     kind, name: 'DistributionTenant', plural: 'DistributionTenants', path: '/2020-05-31/distribution-tenant', arnType: kind,
-    id: distributionTenantId,
+    id: (random) => tokenId('dt', random),
     nameOf: (settings) => settings.Name ?? '',
     configOf: ({ input }) => {
       const { DistributionId, Name, Domains, Customizations, Parameters, ConnectionGroupId, ManagedCertificateRequest, Enabled } = input as TenantSettings;

@@ -1,7 +1,7 @@
 // Origin request policies: create, read, update, delete, list; the managed ones are there from the start.
 import type { OriginRequestPolicyConfig } from '@aws-sdk/client-cloudfront';
 import { prepareOriginRequestPolicyConfig } from '../../model/origin-request-policy';
-import { policyId } from '../../model/ids';
+import { uuid } from '../../model/ids';
 import { isManaged, managedOriginRequestPolicies } from '../../model/managed-policies';
 import type { OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
@@ -12,7 +12,7 @@ export function originRequestPolicyOperations(parts: OperationParts): OperationT
   return operationsOf(resourceNoun<OriginRequestPolicyConfig>({
     kind: 'origin-request-policy',
     name: 'OriginRequestPolicy', plural: 'OriginRequestPolicies', path: '/2020-05-31/origin-request-policy',
-    id: policyId,
+    id: uuid,
     nameOf: (config) => config.Name ?? '',
     prepare: (config, { limits }) => prepareOriginRequestPolicyConfig(config, limits),
     managed: managedOriginRequestPolicies,

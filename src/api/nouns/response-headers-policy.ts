@@ -1,7 +1,7 @@
 // Response headers policies: create, read, update, delete, list; the managed ones are there from the start.
 import type { ResponseHeadersPolicyConfig } from '@aws-sdk/client-cloudfront';
 import { prepareResponseHeadersPolicyConfig } from '../../model/response-headers-policy';
-import { policyId } from '../../model/ids';
+import { uuid } from '../../model/ids';
 import { isManaged, managedResponseHeadersPolicies } from '../../model/managed-policies';
 import type { OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
@@ -12,7 +12,7 @@ export function responseHeadersPolicyOperations(parts: OperationParts): Operatio
   return operationsOf(resourceNoun<ResponseHeadersPolicyConfig>({
     kind: 'response-headers-policy',
     name: 'ResponseHeadersPolicy', plural: 'ResponseHeadersPolicies', path: '/2020-05-31/response-headers-policy',
-    id: policyId,
+    id: uuid,
     nameOf: (config) => config.Name ?? '',
     prepare: (config, { limits }) => prepareResponseHeadersPolicyConfig(config, limits),
     managed: managedResponseHeadersPolicies,

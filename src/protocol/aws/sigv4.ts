@@ -1,10 +1,14 @@
-// Verifies AWS Signature Version 4, in the Authorization header and presigned forms, as a service other than S3 does.
+// Verifies AWS Signature Versions 4 and 4A, in the Authorization header and presigned forms, as a service other than S3 does.
+//
+// Both versions sign the same canonical request. Version 4 signs with a secret that is derived for a day, a region and a
+// service; version 4A with an elliptic-curve key that is derived from the secret alone (sigv4a.ts), for a set of regions.
 //
 // Pure: the request, the time and the secret are handed in. Two steps, because the secret is looked up in between:
 // `readSignature` says who claims to have signed and refuses what no secret can make right; `isSignedWith` checks.
 // Sources: AWS General Reference, "Create a signed AWS API request"; CloudFront API Reference, "Common Errors".
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Fault } from '../../base/fault';
+import { derivePublicKey, signatureHexCharsMax, verifyWith } from './sigv4a';
 
 export interface SignedRequest {
   readonly method: string;
@@ -19,16 +23,24 @@ export interface SignedRequest {
 
 /** A well-formed claim to have signed, in time, covering what must be covered. Not yet verified. */
 export interface Signature {
+  readonly algorithm: Algorithm;
   readonly accessKeyId: string;
   readonly dateStamp: string;
-  readonly region: string;
+  /** Null with version 4A, whose key is the same for all regions. */
+  readonly region: string | null;
   readonly service: string;
   readonly stringToSign: string;
-  /** 32 bytes. */
+  /** Version 4: 32 bytes. Version 4A: an ECDSA signature in DER. */
   readonly digest: Buffer;
 }
 
-const algorithm = 'AWS4-HMAC-SHA256';
+const symmetric = 'AWS4-HMAC-SHA256';
+const asymmetric = 'AWS4-ECDSA-P256-SHA256';
+type Algorithm = typeof symmetric | typeof asymmetric;
+
+function algorithmOf(name: string | undefined): Algorithm | null {
+  return name === symmetric || name === asymmetric ? name : null;
+}
 /** AWS: a presigned request is valid for a week at most. */
 export const presignedExpiresSMax = 604_800;
 /** Names in SignedHeaders. */
@@ -109,6 +121,7 @@ function collectHeaders(rawHeaders: readonly string[]): Map<string, string> {
 
 /** The parts of a claim, from wherever it stands. */
 interface Claim {
+  readonly algorithm: Algorithm;
   readonly credential: string;
   readonly signedHeaders: string;
   readonly signature: string;
@@ -118,9 +131,8 @@ interface Claim {
 }
 
 function claimOfHeader(authorization: string, headers: ReadonlyMap<string, string>): Claim {
-  if (!authorization.startsWith(`${algorithm} `)) {
-    throw incomplete(`Authorization header must use the algorithm ${algorithm}, or be a bearer token.`);
-  }
+  const algorithm = algorithmOf(authorization.split(' ', 1)[0]);
+  if (algorithm === null) throw incomplete(`Authorization header must use the algorithm ${symmetric} or ${asymmetric}, or be a bearer token.`);
   const fields = new Map<string, string>();
   for (const piece of authorization.slice(algorithm.length + 1).split(',', 8)) {
     const equals = piece.indexOf('=');
@@ -135,7 +147,7 @@ function claimOfHeader(authorization: string, headers: ReadonlyMap<string, strin
   };
   const longDate = headers.get('x-amz-date') ?? headers.get('date');
   if (longDate === undefined) throw incomplete('Authorization header requires existence of either a \'X-Amz-Date\' or a \'Date\' header.');
-  return { credential: need('Credential'), signedHeaders: need('SignedHeaders'), signature: need('Signature'), longDate, expiresS: null };
+  return { algorithm, credential: need('Credential'), signedHeaders: need('SignedHeaders'), signature: need('Signature'), longDate, expiresS: null };
 }
 
 function claimOfQuery(parameters: readonly (readonly [string, string])[]): Claim {
@@ -145,14 +157,15 @@ function claimOfQuery(parameters: readonly (readonly [string, string])[]): Claim
     if (values.length !== 1 || value === '') throw incomplete(`AWS query-string parameters must include '${name}' exactly once.`);
     return value;
   };
-  if (need('X-Amz-Algorithm') !== algorithm) throw incomplete(`X-Amz-Algorithm must be ${algorithm}.`);
+  const algorithm = algorithmOf(need('X-Amz-Algorithm'));
+  if (algorithm === null) throw incomplete(`X-Amz-Algorithm must be ${symmetric} or ${asymmetric}.`);
   const expires = need('X-Amz-Expires');
   const expiresS = /^[0-9]{1,6}$/.test(expires) ? Number(expires) : Number.NaN;
   if (!(expiresS >= 1 && expiresS <= presignedExpiresSMax)) {
     throw incomplete(`X-Amz-Expires must be a number of seconds from 1 to ${presignedExpiresSMax}.`);
   }
   return {
-    credential: need('X-Amz-Credential'), signedHeaders: need('X-Amz-SignedHeaders'), signature: need('X-Amz-Signature'),
+    algorithm, credential: need('X-Amz-Credential'), signedHeaders: need('X-Amz-SignedHeaders'), signature: need('X-Amz-Signature'),
     longDate: need('X-Amz-Date'), expiresS,
   };
 }
@@ -180,17 +193,41 @@ function checkTime(signedAtMs: number, expiresS: number | null, nowMs: number, s
   }
 }
 
-interface Scope { readonly accessKeyId: string; readonly dateStamp: string; readonly region: string }
+interface Scope {
+  readonly accessKeyId: string;
+  readonly dateStamp: string;
+  readonly region: string | null;
+  readonly service: string;
+  /** What the string to sign says of it. */
+  readonly text: string;
+}
 
-function scopeOf(credential: string, service: string, longDate: string): Scope {
-  const parts = /^([\w-]{1,128})\/(\d{8})\/([A-Za-z0-9-]{1,64})\/([A-Za-z0-9-]{1,64})\/([a-z0-9_]{1,32})$/.exec(credential);
-  if (parts === null) throw incomplete('Credential must have exactly five slash-delimited elements, e.g. keyid/date/region/service/term.');
-  const [, accessKeyId = '', dateStamp = '', region = '', claimedService, terminator] = parts;
+function scopeOf(claim: Claim, services: readonly string[]): Scope {
+  const shape = claim.algorithm === symmetric
+    ? /^([\w-]{1,128})\/(\d{8})\/([A-Za-z0-9-]{1,64})\/([A-Za-z0-9-]{1,64})\/([a-z0-9_]{1,32})$/
+    : /^([\w-]{1,128})\/(\d{8})\/()([A-Za-z0-9-]{1,64})\/([a-z0-9_]{1,32})$/;
+  const parts = shape.exec(claim.credential);
+  if (parts === null) {
+    throw incomplete(claim.algorithm === symmetric
+      ? 'Credential must have exactly five slash-delimited elements, e.g. keyid/date/region/service/term.'
+      : 'Credential must have exactly four slash-delimited elements, e.g. keyid/date/service/term.');
+  }
+  const [, accessKeyId = '', dateStamp = '', region = '', service = '', terminator] = parts;
   // Any region: SDKs that are given an endpoint sign with the region they are configured for.
-  if (claimedService !== service) throw signatureMismatch(`Credential should be scoped to correct service: '${service}'.`);
+  if (!services.includes(service)) throw signatureMismatch(`Credential should be scoped to correct service: '${services.join('\' or \'')}'.`);
   if (terminator !== 'aws4_request') throw signatureMismatch('Credential should be scoped with a valid terminator: \'aws4_request\'.');
-  if (basicFormat(timeOf(longDate)).slice(0, 8) !== dateStamp) throw signatureMismatch('Date in Credential scope does not match the date of the request.');
-  return { accessKeyId, dateStamp, region };
+  if (basicFormat(timeOf(claim.longDate)).slice(0, 8) !== dateStamp) throw signatureMismatch('Date in Credential scope does not match the date of the request.');
+  const text = claim.credential.slice(accessKeyId.length + 1);
+  return { accessKeyId, dateStamp, region: claim.algorithm === symmetric ? region : null, service, text };
+}
+
+// AWS General Reference, "Signature Version 4A": regions, comma-separated, each perhaps with a wildcard.
+const regionSet = /^(?=.{1,512}$)[a-z0-9*-]{1,64}(,[a-z0-9*-]{1,64})*$/;
+
+/** Any set will do, since one installation is all regions; but a signature of version 4A must have one. */
+function checkRegionSet(value: string | undefined): void {
+  if (value === undefined) throw incomplete('A signature of version 4A requires \'X-Amz-Region-Set\'.');
+  if (!regionSet.test(value.replace(/ /g, ''))) throw incomplete('X-Amz-Region-Set must be a comma-separated list of regions.');
 }
 
 /** The signed names, after checking that they cover the host and everything that AWS gives a meaning to. */
@@ -216,13 +253,24 @@ function bodyHash(headers: ReadonlyMap<string, string>, body: Uint8Array): strin
   return hash;
 }
 
+/** Lower-case hex of one length or, of version 4A, of a DER structure's possible lengths. */
+function digestOf(claim: Claim): Buffer {
+  const { signature } = claim;
+  const wellFormed = claim.algorithm === symmetric
+    ? /^[0-9a-f]{64}$/.test(signature)
+    : signature.length <= signatureHexCharsMax && signature.length % 2 === 0 && /^[0-9a-f]+$/.test(signature);
+  if (!wellFormed) throw signatureMismatch();
+  return Buffer.from(signature, 'hex');
+}
+
 /**
  * Reads who claims to have signed the request.
+ * @param services names that the request may have been signed for
  * @param skewMs how far the request's time may be from `nowMs`
  * @throws Fault from the caller: `MissingAuthenticationToken`, `IncompleteSignature`, `RequestExpired`,
  *   `SignatureDoesNotMatch`, `InvalidClientTokenId` (a session token: none are issued), `MalformedQueryString`
  */
-export function readSignature(request: SignedRequest, service: string, nowMs: number, skewMs: number): Signature {
+export function readSignature(request: SignedRequest, services: readonly string[], nowMs: number, skewMs: number): Signature {
   const headers = collectHeaders(request.rawHeaders);
   const parameters = parseQuery(request.query);
   const authorization = headers.get('authorization');
@@ -230,34 +278,42 @@ export function readSignature(request: SignedRequest, service: string, nowMs: nu
   if (authorization === undefined && !presigned) throw missingToken();
   if (authorization !== undefined && presigned) throw incomplete('Sign either by the Authorization header or by query-string parameters, not both.');
   const claim = authorization === undefined ? claimOfQuery(parameters) : claimOfHeader(authorization, headers);
-  const { accessKeyId, dateStamp, region } = scopeOf(claim.credential, service, claim.longDate);
+  const { algorithm } = claim;
+  const scope = scopeOf(claim, services);
   const signedAtMs = timeOf(claim.longDate);
   checkTime(signedAtMs, claim.expiresS, nowMs, skewMs);
   if (headers.has('x-amz-security-token') || parameters.some(([name]) => name === 'X-Amz-Security-Token')) throw invalidToken();
-  if (!/^[0-9a-f]{64}$/.test(claim.signature)) throw signatureMismatch();
+  if (algorithm === asymmetric) {
+    checkRegionSet(authorization === undefined ? parameters.find(([name]) => name === 'X-Amz-Region-Set')?.[1] : headers.get('x-amz-region-set'));
+  }
+  const digest = digestOf(claim);
   const names = signedNames(claim.signedHeaders, headers);
   const canonicalRequest = [
     request.method, canonicalPath(request.path), canonicalQuery(parameters),
     ...names.map((name) => `${name}:${headers.get(name)}`), '',
     claim.signedHeaders, bodyHash(headers, request.body),
   ].join('\n');
-  const stringToSign = [algorithm, basicFormat(signedAtMs), `${dateStamp}/${region}/${service}/aws4_request`, sha256Hex(canonicalRequest)].join('\n');
-  return { accessKeyId, dateStamp, region, service, stringToSign, digest: Buffer.from(claim.signature, 'hex') };
+  const stringToSign = [algorithm, basicFormat(signedAtMs), scope.text, sha256Hex(canonicalRequest)].join('\n');
+  const { accessKeyId, dateStamp, region, service } = scope;
+  return { algorithm, accessKeyId, dateStamp, region, service, stringToSign, digest };
 }
 
-/** Signing keys that were of use, so that a client's next request costs one HMAC instead of five. Bounded; oldest goes first. */
+/** What a signature is checked with: the derived secret of version 4, the derived public key of version 4A. */
+type SigningKey = Buffer | KeyObject;
+
+/** Signing keys that were of use, so that a client's next request need not derive its own again. Bounded; oldest goes first. */
 export class SigningKeys {
-  private readonly kept = new Map<string, { readonly secret: string; readonly key: Buffer }>();
+  private readonly kept = new Map<string, { readonly secret: string; readonly key: SigningKey }>();
   constructor(private readonly keysMax = 1024) {}
 
   /** @param secret the key's current one: what was derived from an older one is not used */
-  find(signature: Signature, secret: string): Buffer | undefined {
+  find(signature: Signature, secret: string): SigningKey | undefined {
     const found = this.kept.get(this.nameOf(signature));
     return found?.secret === secret ? found.key : undefined;
   }
 
   /** Only for signatures that turned out right, so that nobody else can crowd keys out. */
-  keep(signature: Signature, secret: string, key: Buffer): void {
+  keep(signature: Signature, secret: string, key: SigningKey): void {
     if (this.kept.size >= this.keysMax) {
       const oldest = this.kept.keys().next();
       if (oldest.done !== true) this.kept.delete(oldest.value);
@@ -267,13 +323,20 @@ export class SigningKeys {
 
   get size(): number { return this.kept.size; }
 
-  private nameOf(signature: Signature): string {
-    return `${signature.accessKeyId}/${signature.dateStamp}/${signature.region}/${signature.service}`;
+  private nameOf({ algorithm, accessKeyId, dateStamp, region, service }: Signature): string {
+    return algorithm === asymmetric ? accessKeyId : `${accessKeyId}/${dateStamp}/${region}/${service}`;
   }
 }
 
-function signingKey(signature: Signature, secret: string): Buffer {
+function signingKey(signature: Signature, secret: string): SigningKey {
+  if (signature.region === null) return derivePublicKey(signature.accessKeyId, secret);
   return hmac(hmac(hmac(hmac(`AWS4${secret}`, signature.dateStamp), signature.region), signature.service), 'aws4_request');
+}
+
+function matches(signature: Signature, key: SigningKey): boolean {
+  return Buffer.isBuffer(key)
+    ? timingSafeEqual(hmac(key, signature.stringToSign), signature.digest)
+    : verifyWith(key, signature.stringToSign, signature.digest);
 }
 
 // Stands in for the secret of a key that does not exist, so that asking for one costs what a wrong signature costs.
@@ -286,8 +349,7 @@ const noSecret = '0'.repeat(40);
 export function isSignedWith(signature: Signature, secret: string | null, keys: SigningKeys): boolean {
   const known = secret === null ? undefined : keys.find(signature, secret);
   const key = known ?? signingKey(signature, secret ?? noSecret);
-  const equal = timingSafeEqual(hmac(key, signature.stringToSign), signature.digest);
-  const valid = equal && secret !== null;
+  const valid = matches(signature, key) && secret !== null;
   if (valid && known === undefined) keys.keep(signature, secret, key);
   return valid;
 }

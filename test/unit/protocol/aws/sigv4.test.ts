@@ -44,7 +44,7 @@ async function sign(plan: Plan): Promise<SignedRequest & { headers: Record<strin
 
 function verify(request: SignedRequest, atMs = nowMs, knownSecret: string | null = secret, keys = new SigningKeys()): string {
   try {
-    const signature = readSignature(request, 'cloudfront', atMs, skewMs);
+    const signature = readSignature(request, ['cloudfront'], atMs, skewMs);
     return isSignedWith(signature, knownSecret, keys) ? signature.accessKeyId : 'no';
   } catch (thrown) {
     if (thrown instanceof Fault && thrown.source === 'caller') return thrown.kind;
@@ -157,12 +157,12 @@ const awsExample = (dateName: string, date: string): SignedRequest => ({
 });
 
 test('the example of AWS\'s documentation', () => {
-  const signature = readSignature(awsExample('X-Amz-Date', '20150830T123600Z'), 'iam', Date.UTC(2015, 7, 30, 12, 36), skewMs);
+  const signature = readSignature(awsExample('X-Amz-Date', '20150830T123600Z'), ['iam'], Date.UTC(2015, 7, 30, 12, 36), skewMs);
   expect(isSignedWith(signature, 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', new SigningKeys())).toBe(true);
 });
 
 test('the Date header stands in for x-amz-date', () => {
-  const { stringToSign } = readSignature(awsExample('Date', 'Sun, 30 Aug 2015 12:36:00 GMT'), 'iam', Date.UTC(2015, 7, 30, 12, 36), skewMs);
+  const { stringToSign } = readSignature(awsExample('Date', 'Sun, 30 Aug 2015 12:36:00 GMT'), ['iam'], Date.UTC(2015, 7, 30, 12, 36), skewMs);
   expect(stringToSign.split('\n').slice(0, 3)).toEqual(['AWS4-HMAC-SHA256', '20150830T123600Z', '20150830/us-east-1/iam/aws4_request']);
 });
 
