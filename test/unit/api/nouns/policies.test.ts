@@ -1,7 +1,7 @@
 // Cache, origin request and response headers policies: from create to delete, managed ones, every rule, and every error of the SDK's model.
 import { createHash } from 'node:crypto';
 import { managedCachePolicies, managedOriginRequestPolicies, managedResponseHeadersPolicies } from '../../../../src/model/managed-policies';
-import { uuid } from '../../../../src/model/ids';
+import { uuid as makeUuid } from '../../../../src/model/ids';
 import { errors } from '../../../../src/protocol/aws/model-facts';
 import { leastConfig } from '../../../fixtures/configs';
 import { apiUrl, bench, seen, type Bench } from '../../../fixtures/operations';
@@ -33,7 +33,7 @@ const kinds: readonly Kind[] = [
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 test('ids of policies are random UUIDs', () => {
-  const ids = Array.from({ length: 100 }, (_unused, index) => uuid((count) => createHash('sha256').update(String(index)).digest().subarray(0, count)));
+  const ids = Array.from({ length: 100 }, (_unused, index) => makeUuid((count) => createHash('sha256').update(String(index)).digest().subarray(0, count)));
   for (const id of ids) expect(id).toMatch(uuid);
   expect(new Set(ids).size).toBe(100);
 });
