@@ -2,7 +2,7 @@
 import type { FunctionConfig, Tags } from '@aws-sdk/client-cloudfront';
 import { CodeError, type ConnectionOutcome } from '../../functions/functions';
 import { functionNameOf } from '../../model/function';
-import { connectionFunctionId } from '../../model/ids';
+import { tokenId } from '../../model/ids';
 import { prepareTags } from '../../model/tags';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
@@ -41,7 +41,7 @@ export function connectionFunctionOperations(parts: OperationParts): OperationTa
   return {
     CreateConnectionFunction: async (call) => {
       const name = functionNameOf(call.input['Name']);
-      const id = connectionFunctionId(parts.random);
+      const id = tokenId('cf', parts.random);
       const made = await functions.create({
         id, name, arn: `arn:aws:cloudfront::${parts.accountId}:connection-function/${id}`, config: configOf(call), code: call.input['ConnectionFunctionCode'],
         tags: prepareTags(call.input['Tags'] as Tags | undefined, parts.limits),

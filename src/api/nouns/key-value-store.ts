@@ -1,5 +1,5 @@
 // Key value stores: create, describe, update, delete, list. Callers name them; ids are for their ARNs.
-import { keyValueStoreId } from '../../model/ids';
+import { uuid } from '../../model/ids';
 import { prepareKeyValueStore, type KeyValueStoreConfig } from '../../model/key-value-store';
 import { refuse } from '../../model/refusal';
 import type { ResourceRow } from '../../store/store';
@@ -28,7 +28,7 @@ export function keyValueStoreOperations(parts: OperationParts): OperationTable {
   const noun = resourceNoun<KeyValueStoreConfig>({
     kind, name: 'KeyValueStore', plural: 'KeyValueStores', path, arnType: 'key-value-store',
     names: { get: 'DescribeKeyValueStore' }, identifier: 'Name', configOf,
-    id: keyValueStoreId,
+    id: uuid,
     nameOf: (config) => config.Name,
     prepare: (config, { limits }) => prepareKeyValueStore(config, limits),
     attributes: () => ({ createdTime: new Date(parts.clock.nowMs()).toISOString() }),
