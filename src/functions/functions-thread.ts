@@ -27,7 +27,13 @@ const lookUp = (wanted: LookUp): Promise<LookUpAnswer> => new Promise((resolve, 
 });
 
 async function serve(): Promise<void> {
-  const sandbox = await Sandbox.open(systemClock);
+  let sandbox = await Sandbox.open(systemClock);
+  const run = async (given: RunInput): Promise<RunResult> => {
+    const result = await sandbox.run(given, lookUp);
+    // What used up the memory may have left it in pieces; WebAssembly memory never shrinks, so the next run has a new one.
+    if (!result.end.ok && result.end.failure === 'memory') sandbox = await Sandbox.open(systemClock);
+    return result;
+  };
   port.on('message', (message: ToThread) => {
     if (message.ask === 'answer') {
       const waiter = waiters.get(message.n);
@@ -36,7 +42,7 @@ async function serve(): Promise<void> {
       else waiter?.reject(new Error(message.error));
       return;
     }
-    sandbox.run(message.given, lookUp).then(
+    run(message.given).then(
       (result) => say({ event: 'done', result }),
       // The interpreter itself broke: its memory is not to be trusted any more. Thrown outside, it ends the thread.
       (thrown: unknown) => { setImmediate(() => { throw thrown instanceof Error ? thrown : new Error(String(thrown)); }); },

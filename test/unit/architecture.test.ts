@@ -37,7 +37,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   router: ['snapshot', 'protocol', 'geo'],
   // The embedded default starts a database of its own and otherwise only other processes.
   all: ['store'],
-  'main.ts': ['all', 'api', 'worker', 'edge', 'router', 'store'],
+  // Makes what a process is handed.
+  'main.ts': ['all', 'api', 'worker', 'edge', 'router', 'store', 'functions'],
 };
 
 describe('the house', () => {
