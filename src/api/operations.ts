@@ -3,8 +3,10 @@ import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { anycastIpListOperations } from './nouns/anycast-ip-list';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
+import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
 import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
+import { distributionTenantOperations } from './nouns/distribution-tenant';
 import { invalidationOperations } from './nouns/invalidation';
 import { keyGroupOperations } from './nouns/key-group';
 import { monitoringSubscriptionOperations } from './nouns/monitoring-subscription';
@@ -41,6 +43,8 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...resourcePolicyOperations(parts),
     ...trustStoreOperations(parts),
     ...vpcOriginOperations(parts),
+    ...connectionGroupOperations(parts),
+    ...distributionTenantOperations(parts),
     ...tagOperations(parts),
   };
 }

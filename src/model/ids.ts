@@ -8,6 +8,8 @@ const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const lowerAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const mixedAlphabet = `ABCDEFGHIJKLMNOPQRSTUVWXYZ${lowerAlphabet}`;
 const idTailChars = 13;
+/** Of the newer nouns' ids, after a prefix that says which noun it is. */
+const prefixedTailChars = 27;
 /** Draws of which not one in sixteen bytes is usable mean a broken source, not bad luck. */
 const drawsMax = 64;
 
@@ -75,4 +77,14 @@ export function arnOf(kind: 'web' | 'streaming', accountId: string, id: string):
 /** 96 hexadecimal digits, the form of an S3 canonical user id. */
 export function canonicalUserId(random: RandomBytes): string {
   return Buffer.from(random(48)).toString('hex');
+}
+
+/** `cg_` and 27 letters and digits. */
+export function connectionGroupId(random: RandomBytes): string {
+  return `cg_${pick(random, mixedAlphabet, prefixedTailChars)}`;
+}
+
+/** `dt_` and 27 letters and digits. */
+export function distributionTenantId(random: RandomBytes): string {
+  return `dt_${pick(random, mixedAlphabet, prefixedTailChars)}`;
 }

@@ -115,6 +115,22 @@ export const limits = {
   ttlSMax: 3_153_600_000,
   /** model: DistributionConfig, CloudFrontOriginAccessIdentityConfig. */
   commentCharsMax: 128,
+  /** guide: cloudfront-limits, multi-tenant distributions. Departure, ours, as distributionsMax: tenants may be as many as distributions. */
+  connectionGroupsMax: 10_000,
+  distributionTenantsMax: 100_000,
+  /** model: UpdateDistributionTenantRequest.Domains. */
+  tenantDomainsMax: 5,
+  /** ours; parameters one multi-tenant distribution defines. */
+  tenantParametersMax: 100,
+  /** API reference: Parameter, ParameterDefinition. */
+  parameterNameCharsMax: 128,
+  parameterValueCharsMax: 256,
+  /** API reference: CreateConnectionGroup, CreateDistributionTenant. */
+  entityNameCharsMin: 3,
+  entityNameCharsMax: 128,
+  /** ours: keys of one installation; all of them are shown on one page. */
+  accessKeysMax: 1_000,
+  accessKeyNameCharsMax: 128,
   /** ours. */
   callerReferenceCharsMax: 128,
   originIdCharsMax: 128,
