@@ -17,7 +17,7 @@ import { operationsOf, type Noun } from '../verbs';
  * @throws Refusal InvalidArgument
  */
 async function checkKeys(config: FieldLevelEncryptionProfileConfig, parts: OperationParts): Promise<void> {
-  for (const { id } of encryptionProfileReferences(config).slice(0, parts.limits.encryptionEntitiesMax)) {
+  for (const { id } of encryptionProfileReferences(config)) {
     const key = await parts.store.resources.get('public-key', id);
     const { EncodedKey: encodedKey } = (key?.config ?? {}) as Partial<PublicKeyConfig>;
     if (encodedKey !== undefined && keyAlgorithmOf(encodedKey) !== 'rsa-2048') {
@@ -27,7 +27,7 @@ async function checkKeys(config: FieldLevelEncryptionProfileConfig, parts: Opera
 }
 
 function profileNoun(parts: OperationParts): Noun<ResourceRow, FieldLevelEncryptionProfileConfig> {
-  const noun = resourceNoun<FieldLevelEncryptionProfileConfig>({
+  return resourceNoun<FieldLevelEncryptionProfileConfig>({
     kind: 'field-level-encryption-profile', name: 'FieldLevelEncryptionProfile', plural: 'FieldLevelEncryptionProfiles',
     path: '/2020-05-31/field-level-encryption-profile',
     id: (random) => encryptionId('profile', random),
@@ -35,23 +35,16 @@ function profileNoun(parts: OperationParts): Noun<ResourceRow, FieldLevelEncrypt
     callerReferenceOf: (config) => config.CallerReference as string,
     // What is more than fits is refused for its number, so that no request has more looked up.
     references: (config) => encryptionProfileReferences(config).slice(0, parts.limits.encryptionEntitiesMax),
-    prepare: prepareEncryptionProfile,
+    prepare: async (config, context, current) => {
+      const prepared = prepareEncryptionProfile(config, context, current);
+      await checkKeys(prepared, parts);
+      return prepared;
+    },
     missing: 'NoSuchFieldLevelEncryptionProfile', taken: 'FieldLevelEncryptionProfileAlreadyExists', inUse: 'FieldLevelEncryptionProfileInUse',
     limit: 'encryptionProfilesMax', tooMany: 'TooManyFieldLevelEncryptionProfiles',
     describe: (row, config) => ({ Id: row.id, LastModifiedTime: row.lastModifiedTime, FieldLevelEncryptionProfileConfig: config }),
     summarize: (row, { Name, EncryptionEntities, Comment }) => ({ Id: row.id, LastModifiedTime: row.lastModifiedTime, Name, EncryptionEntities, Comment }),
   }, parts);
-  return {
-    ...noun,
-    create: async (config, call) => {
-      await checkKeys(config, parts);
-      return noun.create(config, call);
-    },
-    update: async (current, config, call) => {
-      await checkKeys(config, parts);
-      return noun.update(current, config, call);
-    },
-  };
 }
 
 export function fieldLevelEncryptionOperations(parts: OperationParts): OperationTable {
