@@ -4,6 +4,7 @@ import type { RandomBytes } from '../model/ids';
 import type { Limits } from '../model/limits';
 import type { Store } from '../store/store';
 import type { Hold } from './hold';
+import type { NameLookup } from './name-lookup';
 
 /** What the api process hands in. */
 export interface OperationSettings {
@@ -19,12 +20,15 @@ export interface OperationSettings {
   readonly apiUrl: string;
   /** How long a Get of something in progress waits for it to settle. */
   readonly settleHoldMs: number;
+  /** Answers of the DNS; the machine's own when left out. */
+  readonly dns?: NameLookup;
   /** Quotas that differ from the table. */
   readonly limits?: Partial<Limits>;
 }
 
 /** What each noun works with. */
-export interface OperationParts extends Omit<OperationSettings, 'limits'> {
+export interface OperationParts extends Omit<OperationSettings, 'limits' | 'dns'> {
+  readonly dns: NameLookup;
   readonly limits: Limits;
   readonly hold: Hold;
 }

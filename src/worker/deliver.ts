@@ -51,7 +51,9 @@ export class Delivery {
     for await (const rows of store.distributions(rowsPerRead)) {
       for (const row of rows) {
         const site = delivery.compile(row);
-        if (site !== null) delivery.snapshot.load(site);
+        // Of one that cannot be compiled nodes keep what they have.
+        if (site === null) continue;
+        delivery.snapshot.load(site);
         if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
       }
     }
