@@ -10,6 +10,7 @@ import { connectionFunctionOperations } from './nouns/connection-function';
 import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
 import { distributionTenantOperations } from './nouns/distribution-tenant';
+import { domainOperations } from './nouns/domain';
 import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { functionOperations } from './nouns/function';
 import { invalidationOperations } from './nouns/invalidation';
@@ -27,6 +28,7 @@ import { streamingDistributionOperations } from './nouns/streaming-distribution'
 import { tagOperations } from './nouns/tag';
 import { trustStoreOperations } from './nouns/trust-store';
 import { vpcOriginOperations } from './nouns/vpc-origin';
+import { systemNameLookup } from './name-lookup';
 import type { OperationTable } from './operation';
 import type { OperationParts, OperationSettings } from './parts';
 
@@ -34,6 +36,7 @@ import type { OperationParts, OperationSettings } from './parts';
 export function createOperations(settings: OperationSettings): OperationTable {
   const parts: OperationParts = {
     ...settings,
+    dns: settings.dns ?? systemNameLookup(),
     limits: { ...limits, ...settings.limits },
     functions: settings.functions ?? new Functions(settings.clock, silentLog),
     hold: createHold(settings.clock, settings.settleHoldMs),
@@ -62,6 +65,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...functionOperations(parts),
     ...connectionFunctionOperations(parts),
     ...keyValueStoreOperations(parts),
+    ...domainOperations(parts),
     ...tagOperations(parts),
   };
 }

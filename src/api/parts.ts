@@ -5,6 +5,7 @@ import type { RandomBytes } from '../model/ids';
 import type { Limits } from '../model/limits';
 import type { Store } from '../store/store';
 import type { Hold } from './hold';
+import type { NameLookup } from './name-lookup';
 
 /** What the api process hands in. */
 export interface OperationSettings {
@@ -22,13 +23,16 @@ export interface OperationSettings {
   readonly settleHoldMs: number;
   /** Runs functions for their tests; one is made when it is left out. */
   readonly functions?: Functions;
+  /** Answers of the DNS; the machine's own when left out. */
+  readonly dns?: NameLookup;
   /** Quotas that differ from the table. */
   readonly limits?: Partial<Limits>;
 }
 
 /** What each noun works with. */
-export interface OperationParts extends Omit<OperationSettings, 'limits' | 'functions'> {
+export interface OperationParts extends Omit<OperationSettings, 'limits' | 'functions' | 'dns'> {
   readonly functions: Functions;
+  readonly dns: NameLookup;
   readonly limits: Limits;
   readonly hold: Hold;
 }

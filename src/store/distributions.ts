@@ -2,6 +2,7 @@
 import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
 import { aliasesUnder, ownersOf, releaseAliases, replaceAliases } from './aliases';
+import { pageOf } from './page';
 import { checkReferences, removeReferences, userOf, writeReferences } from './references';
 import { removeOwned } from './resources';
 import type {
@@ -45,7 +46,7 @@ async function writeDetails(tx: Tx, kind: DistributionKind, id: string, facts: D
 }
 
 /** Within the turn: checks what it names, writes the change and its version. */
-async function finish(
+export async function finishDistribution(
   tx: Tx, id: string, facts: DistributionFacts,
 ): Promise<{ readonly outcome: 'done'; readonly row: DistributionRow } | Dangling | OverUsed> {
   const refused = await checkReferences(tx, facts.references);
@@ -80,7 +81,7 @@ async function create(tx: Tx, undo: (value: Created) => never, row: NewDistribut
   await takeTurn(tx);
   // Counted within the turn: every other new row is either committed and seen here, or comes later and sees this one.
   if (await tx.distribution.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
-  const finished = await finish(tx, row.id, row.facts);
+  const finished = await finishDistribution(tx, row.id, row.facts);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -92,7 +93,7 @@ async function missingOrStale(tx: Tx, kind: DistributionKind, id: string): Promi
 type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed;
 
 /** The row itself; its lock is taken here, so that a second writer with the same ETag waits and then finds it stale. */
-async function rewriteRow(tx: Tx, kind: DistributionKind, { id, expectedEtag, etag, config, facts }: DistributionUpdate): Promise<Missing | Stale | null> {
+export async function rewriteDistribution(tx: Tx, kind: DistributionKind, { id, expectedEtag, etag, config, facts }: DistributionUpdate): Promise<Missing | Stale | null> {
   const changed = await tx.$executeRaw`
     UPDATE "distribution" SET "etag" = ${etag}, "enabled" = ${facts.enabled}, "config" = ${JSON.stringify(config)}::jsonb,
       "connection_mode" = ${facts.connectionMode}, "status" = 'InProgress', "last_modified_time" = clock_timestamp()
@@ -106,7 +107,7 @@ async function updateTogether(
   // In one order, so that two such writers never wait for each other crosswise.
   const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const update of ordered) {
-    const refused = await rewriteRow(tx, kind, update);
+    const refused = await rewriteDistribution(tx, kind, update);
     if (refused !== null) return undo(refused);
   }
   // Whoever gives up a name goes before whoever takes it.
@@ -121,7 +122,7 @@ async function updateTogether(
   await takeTurn(tx);
   const rows: DistributionRow[] = [];
   for (const { id, facts } of ordered) {
-    const finished = await finish(tx, id, facts);
+    const finished = await finishDistribution(tx, id, facts);
     if (finished.outcome !== 'done') return undo(finished);
     rows.push(finished.row);
   }
@@ -206,12 +207,6 @@ async function listPage(
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
   return pageOf(records.map(rowOf), itemsMax);
-}
-
-/** A page out of one row more than fits on it. */
-export function pageOf<T extends { readonly id: string }>(rows: readonly T[], itemsMax: number): Page<T> {
-  const items = rows.slice(0, itemsMax);
-  return { items, nextMarker: rows.length > itemsMax ? items.at(-1)?.id ?? null : null };
 }
 
 export function distributionsIn(database: Database): DistributionStore {

@@ -1,6 +1,6 @@
 // Invalidation batches and the quota on what is in progress.
-import { pageOf } from './distributions';
 import type { InvalidationModel } from './generated/models';
+import { pageOf } from './page';
 import type { InvalidationRow, InvalidationStore, Missing, Outcome, Page, ReferenceTaken, TooMany } from './store';
 import { appendChange, only, placeOf, takeTurn, type Database, type Tx } from './transaction';
 

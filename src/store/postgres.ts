@@ -8,6 +8,7 @@ import { auditIn, onBehalfOf } from './audit';
 import { changesIn } from './changes';
 import { connectClient, openPool, unreachable } from './connection';
 import { distributionsIn } from './distributions';
+import { domainsIn } from './domain-moves';
 import { PrismaClient } from './generated/client';
 import { invalidationsIn } from './invalidations';
 import { migrate } from './migrate';
@@ -50,6 +51,7 @@ export async function openStore({ databaseUrl, log }: StoreOptions): Promise<Sto
   let closing: Promise<void> | undefined;
   return {
     distributions: distributionsIn(database),
+    domains: domainsIn(database),
     invalidations: invalidationsIn(database),
     resources: resourcesIn(database),
     keyValues: keyValuesIn(database),

@@ -1,7 +1,7 @@
 // Every noun without a table of its own: one versioned row each, told apart by kind.
 import { releaseAliases, replaceAliases } from './aliases';
-import { pageOf } from './distributions';
 import type { ResourceModel } from './generated/models';
+import { pageOf } from './page';
 import { checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
   AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
@@ -45,7 +45,7 @@ async function insertRow(tx: Tx, row: NewResource): Promise<boolean> {
 }
 
 /** Within the turn: checks what it names, writes the change, and touches every distribution that the change reaches. */
-async function finish(
+export async function finishResource(
   tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[],
 ): Promise<{ readonly outcome: 'done'; readonly row: ResourceRow } | Dangling> {
   const refused = await checkReferences(tx, references);
@@ -69,7 +69,7 @@ async function create(tx: Tx, undo: (value: ResourceCreated) => never, row: NewR
   }
   await takeTurn(tx);
   if (await tx.resource.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
-  const finished = await finish(tx, own, row.references);
+  const finished = await finishResource(tx, own, row.references);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -83,6 +83,21 @@ async function hold(tx: Tx, { kind, id, etag }: At): Promise<{ readonly ordinal:
   return current.etag === etag ? current : { outcome: 'stale' };
 }
 
+async function writeContent(tx: Tx, { kind, id }: At, next: ResourceContent): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE "resource" SET "etag" = ${next.etag}, "name" = ${next.name}, "config" = ${JSON.stringify(next.config)}::jsonb,
+      "attributes" = ${JSON.stringify(next.attributes)}::jsonb, "last_modified_time" = clock_timestamp()
+    WHERE "kind" = ${kind} AND "id" = ${id}`;
+}
+
+/** Locks the row and writes it under its present name; its aliases, references and line in the log are the caller's to write. */
+export async function rewriteResource(tx: Tx, at: At, next: ResourceContent): Promise<Missing | Stale | null> {
+  const current = await hold(tx, at);
+  if ('outcome' in current) return current;
+  await writeContent(tx, at, next);
+  return null;
+}
+
 async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent): Promise<ResourceUpdated> {
   const { kind, id } = at;
   const current = await hold(tx, at);
@@ -94,11 +109,8 @@ async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, n
   await takeTurn(tx);
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
   if (holder !== null && holder.id !== id) return undo({ outcome: 'name-taken', existing: resourceOf(holder) });
-  await tx.$executeRaw`
-    UPDATE "resource" SET "etag" = ${next.etag}, "name" = ${next.name}, "config" = ${JSON.stringify(next.config)}::jsonb,
-      "attributes" = ${JSON.stringify(next.attributes)}::jsonb, "last_modified_time" = clock_timestamp()
-    WHERE "kind" = ${kind} AND "id" = ${id}`;
-  const finished = await finish(tx, { kind, id }, next.references);
+  await writeContent(tx, at, next);
+  const finished = await finishResource(tx, { kind, id }, next.references);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 

@@ -115,6 +115,22 @@ export type DistributionFilter =
   | { readonly without: Reference['kind'] }
   | { readonly connectionMode: 'direct' | 'tenant-only' };
 
+/** One owner of a move, with the content it has afterwards. */
+export type DomainSide =
+  | { readonly kind: 'distribution' } & DistributionUpdate
+  | {
+    readonly kind: 'distribution-tenant'; readonly id: string; readonly expectedEtag: string;
+    readonly content: ResourceContent & { readonly aliases: readonly string[] };
+  };
+
+export type DomainMoved =
+  { readonly outcome: 'done' } | { readonly outcome: 'missing' | 'stale'; readonly of: 'giver' | 'taker' } | AliasTaken | Dangling | OverUsed;
+
+export interface DomainStore {
+  /** A name goes from one owner to another, all or nothing: both are written as they are with and without it. */
+  move(giver: DomainSide, taker: DomainSide): Promise<DomainMoved>;
+}
+
 export interface AliasOwner {
   readonly alias: string;
   readonly owner: Referrer;
@@ -351,6 +367,7 @@ export interface KeyValueReader {
 
 export interface Store {
   readonly distributions: DistributionStore;
+  readonly domains: DomainStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
   readonly keyValues: KeyValueReader;
