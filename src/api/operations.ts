@@ -1,11 +1,27 @@
 // The table of operations that are carried out; a new noun is one more line here.
 import { limits } from '../model/limits';
 import { createHold } from './hold';
+import { anycastIpListOperations } from './nouns/anycast-ip-list';
+import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
+import { connectionGroupOperations } from './nouns/connection-group';
 import { distributionOperations } from './nouns/distribution';
+import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
+import { distributionTenantOperations } from './nouns/distribution-tenant';
 import { invalidationOperations } from './nouns/invalidation';
+import { keyGroupOperations } from './nouns/key-group';
+import { monitoringSubscriptionOperations } from './nouns/monitoring-subscription';
+import { originAccessControlOperations } from './nouns/origin-access-control';
+import { publicKeyOperations } from './nouns/public-key';
+import { realtimeLogConfigOperations } from './nouns/realtime-log-config';
+import { resourcePolicyOperations } from './nouns/resource-policy';
+import { listDistributionsByOperations } from './nouns/list-distributions-by';
+import { originRequestPolicyOperations } from './nouns/origin-request-policy';
+import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
 import { streamingDistributionOperations } from './nouns/streaming-distribution';
 import { tagOperations } from './nouns/tag';
+import { trustStoreOperations } from './nouns/trust-store';
+import { vpcOriginOperations } from './nouns/vpc-origin';
 import type { OperationTable } from './operation';
 import type { OperationParts, OperationSettings } from './parts';
 
@@ -18,9 +34,25 @@ export function createOperations(settings: OperationSettings): OperationTable {
   };
   return {
     ...distributionOperations(parts),
+    ...listDistributionsByOperations(parts),
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
     ...originAccessIdentityOperations(parts),
+    ...publicKeyOperations(parts),
+    ...keyGroupOperations(parts),
+    ...originAccessControlOperations(parts),
+    ...fieldLevelEncryptionOperations(parts),
+    ...realtimeLogConfigOperations(parts),
+    ...monitoringSubscriptionOperations(parts),
+    ...anycastIpListOperations(parts),
+    ...resourcePolicyOperations(parts),
+    ...trustStoreOperations(parts),
+    ...vpcOriginOperations(parts),
+    ...connectionGroupOperations(parts),
+    ...distributionTenantOperations(parts),
+    ...cachePolicyOperations(parts),
+    ...originRequestPolicyOperations(parts),
+    ...responseHeadersPolicyOperations(parts),
     ...tagOperations(parts),
   };
 }

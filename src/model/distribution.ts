@@ -2,7 +2,7 @@
 //
 // prepareDistributionConfig is idempotent: what it returns is what CloudFront would echo, and is accepted unchanged.
 import type {
-  CustomErrorResponse, CustomErrorResponses, DistributionConfig, LoggingConfig, Restrictions, ViewerMtlsConfig,
+  CustomErrorResponse, CustomErrorResponses, DistributionConfig, LoggingConfig, Origin, Restrictions, ViewerMtlsConfig,
 } from '@aws-sdk/client-cloudfront';
 import { distinct, oneOf, required, text, wholeNumber } from './argument';
 import { prepareBehaviors } from './cache-behavior';
@@ -14,6 +14,7 @@ import { isHeaderName, prepareOriginGroups, prepareOrigins } from './origin';
 import { checkQuantities, filled, itemsOf, listed, present } from './quantity';
 import { refuse } from './refusal';
 import { isRelativePath } from './relative-path';
+import { isTenantOnly, prepareTemplateOrigins, prepareTenantConfig } from './tenant-config';
 import { prepareViewerCertificate } from './viewer-certificate';
 
 /** guide: distribution-web-values-specify, Default Root Object. */
@@ -86,9 +87,14 @@ function restrictionsOf(restrictions: Restrictions | undefined): Restrictions {
 /** model: DistributionConfig.WebACLId: an ARN of the present WAF, or an id of WAF Classic. */
 const webAcl = /^(?:arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global\/webacl\/[A-Za-z0-9_-]{1,128}\/[0-9a-fA-F-]{36}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$/;
 
+/** Whether something has the form of a web ACL's ARN or id. */
+export function isWebAcl(id: string): boolean {
+  return webAcl.test(id);
+}
+
 function webAclOf(id: string | undefined): string {
   const given = id ?? '';
-  if (given !== '' && !webAcl.test(given)) refuse('InvalidWebACLId', 'A web ACL ID specified is not valid.');
+  if (given !== '' && !isWebAcl(given)) refuse('InvalidWebACLId', 'A web ACL ID specified is not valid.');
   return given;
 }
 
@@ -102,15 +108,6 @@ function checkViewerMtls(mtls: ViewerMtlsConfig | undefined, config: Distributio
   const store = mtls.TrustStoreConfig?.TrustStoreId;
   if (store !== undefined && !context.exists('trust-store', store)) refuse('EntityNotFound', 'The trust store was not found.');
   if (store === undefined && mtls.Mode !== 'passthrough') refuse('InvalidArgument', 'The parameter TrustStoreConfig is required.');
-}
-
-/**
- * Departure: distributions for tenants are refused, because there are no tenants here that could have one.
- */
-function checkConnectionMode(config: DistributionConfig): void {
-  if (config.TenantConfig !== undefined || (config.ConnectionMode !== undefined && config.ConnectionMode !== 'direct')) {
-    refuse('InvalidArgument', 'The parameter ConnectionMode must be direct, without TenantConfig: distribution tenants are not offered.');
-  }
 }
 
 /** guide: continuous-deployment: viewers reach a staging distribution through its primary only, never by a name of its own. */
@@ -173,13 +170,14 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
   const aliases = itemsOf(config.Aliases);
   checkAliases(aliases, context.domain, 'TooManyDistributionCNAMEs', limits);
   const scalars = scalarsOf(config, limits);
-  const origins = prepareOrigins(itemsOf(config.Origins), context);
+  const tenantConfig = prepareTenantConfig(config, limits);
+  const prepare = (given: readonly Origin[]): Origin[] => prepareOrigins(given, context);
+  const origins = isTenantOnly(config) ? prepareTemplateOrigins(itemsOf(config.Origins), prepare) : prepare(itemsOf(config.Origins));
   const groups = prepareOriginGroups(itemsOf(config.OriginGroups), origins, limits);
   const behaviors = prepareBehaviors(
     required(config.DefaultCacheBehavior, 'DefaultCacheBehavior'), itemsOf(config.CacheBehaviors),
     { origins, groups, httpVersion: scalars.HttpVersion ?? '' }, context,
   );
-  checkConnectionMode(config);
   checkStaging(config);
   checkReferences(config, context);
   checkCacheTags(config, limits);
@@ -199,6 +197,7 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
     Enabled: required(config.Enabled, 'Enabled'),
     ViewerCertificate: prepareViewerCertificate(config.ViewerCertificate),
     Restrictions: restrictionsOf(config.Restrictions),
+    TenantConfig: tenantConfig,
   });
 }
 
@@ -212,6 +211,9 @@ export function checkDistributionUpdate(current: DistributionConfig, next: Distr
   }
   if (current.Staging !== next.Staging) {
     refuse('IllegalUpdate', 'The update contains modifications that are not allowed: Staging cannot be changed.');
+  }
+  if (isTenantOnly(current) !== isTenantOnly(next)) {
+    refuse('IllegalUpdate', 'The update contains modifications that are not allowed: ConnectionMode cannot be changed.');
   }
 }
 

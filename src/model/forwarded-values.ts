@@ -15,18 +15,19 @@ export interface Ttls {
 /**
  * The TTLs with their defaults: one day, one year, pushed up where the smaller one is larger
  * (guide: distribution-web-values-specify, Default TTL and Maximum TTL).
- * @throws Refusal InvalidTTLOrder, InvalidArgument
+ * @param orderCode error for a minimum above the default, or a default above the maximum
+ * @throws Refusal `orderCode`, InvalidArgument
  */
 export function prepareTtls(
   ttls: { readonly MinTTL?: number | undefined; readonly DefaultTTL?: number | undefined; readonly MaxTTL?: number | undefined },
-  limits: Limits,
+  limits: Limits, orderCode = 'InvalidTTLOrder',
 ): Ttls {
   const range = { min: 0, max: limits.ttlSMax };
   const minTtl = wholeNumber(ttls.MinTTL, { ...range, name: 'MinTTL', fallback: 0 });
   const defaultTtl = wholeNumber(ttls.DefaultTTL, { ...range, name: 'DefaultTTL', fallback: Math.max(86_400, minTtl) });
   const maxTtl = wholeNumber(ttls.MaxTTL, { ...range, name: 'MaxTTL', fallback: Math.max(31_536_000, defaultTtl) });
   if (minTtl > defaultTtl || defaultTtl > maxTtl) {
-    refuse('InvalidTTLOrder', 'The TTL order specified is not valid: MinTTL must not exceed DefaultTTL, nor DefaultTTL MaxTTL.');
+    refuse(orderCode, 'The TTL order specified is not valid: MinTTL must not exceed DefaultTTL, nor DefaultTTL MaxTTL.');
   }
   return { MinTTL: minTtl, DefaultTTL: defaultTtl, MaxTTL: maxTtl };
 }
@@ -48,7 +49,7 @@ function cookiesOf(cookies: CookiePreference, limits: Limits): CookiePreference 
 }
 
 /** guide: header-caching, "Selecting the Headers on Which You Want CloudFront to Base Caching". */
-const headersNeverForwarded: ReadonlySet<string> = new Set(['connection', 'cookie', 'proxy-authorization', 'te', 'upgrade']);
+export const headersNeverForwarded: ReadonlySet<string> = new Set(['connection', 'cookie', 'proxy-authorization', 'te', 'upgrade']);
 
 function checkHeaders(names: readonly string[], s3: boolean, limits: Limits): void {
   atMost(names.length, limits.forwardedHeadersMax, 'TooManyHeadersInForwardedValues', 'headers in forwarded values');

@@ -9,11 +9,13 @@ export type ResourceKind =
   | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
   | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'vpc-origin';
 
-/**
- * What a configuration can name. Functions and real-time log configurations have their names for ids. Web ACLs live in
- * another service: which distributions name one is kept, and every one is taken to exist.
- */
-export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl';
+/** What a configuration can name. Functions and real-time log configurations have their names for ids. */
+export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl' | 'certificate';
+
+/** Web ACLs and certificates live in other services: who names one is kept, and every one is taken to exist. */
+export function livesElsewhere(kind: ReferenceKind): kind is 'web-acl' | 'certificate' {
+  return kind === 'web-acl' || kind === 'certificate';
+}
 
 export interface Reference {
   readonly kind: ReferenceKind;
@@ -46,6 +48,19 @@ export interface ArnParts {
 function arnParts(arn: string, type: string): ArnParts | null {
   const match = /^arn:aws[a-z-]*:cloudfront::(\d{12}):([a-z-]+)\/([A-Za-z0-9_-]{1,64})$/.exec(arn);
   return match?.[2] === type ? { account: match[1] as string, name: match[3] as string } : null;
+}
+
+/** Kinds of what can be shared with other accounts, by their types in ARNs. */
+const sharedTypes: Readonly<Record<string, ResourceKind>> = {
+  'anycast-ip-list': 'anycast-ip-list', 'connection-function': 'connection-function', 'trust-store': 'trust-store', 'vpcorigin': 'vpc-origin',
+};
+
+/** What an ARN names: `kind` null for what cannot be shared; null for what is no ARN of CloudFront's. */
+export function sharedArnParts(arn: string): { readonly account: string; readonly kind: ResourceKind | null; readonly id: string } | null {
+  const match = /^arn:aws[a-z-]*:cloudfront::(\d{12}):([a-z-]{1,64})\/([A-Za-z0-9_-]{1,64})$/.exec(arn);
+  if (match === null) return null;
+  const [, account = '', type = '', id = ''] = match;
+  return { account, kind: Object.hasOwn(sharedTypes, type) ? sharedTypes[type] ?? null : null, id };
 }
 
 /** Account and name in the ARN of a CloudFront function; null when it is none. */

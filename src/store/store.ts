@@ -111,6 +111,8 @@ export interface DistributionUpdate {
 
 export type DistributionFilter =
   | { readonly using: Reference }
+  /** Those that name nothing of the kind. */
+  | { readonly without: Reference['kind'] }
   | { readonly connectionMode: 'direct' | 'tenant-only' };
 
 export interface AliasOwner {

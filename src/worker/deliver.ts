@@ -51,7 +51,9 @@ export class Delivery {
     for await (const rows of store.distributions(rowsPerRead)) {
       for (const row of rows) {
         const site = delivery.compile(row);
-        if (site !== null) delivery.snapshot.load(site);
+        // Of one that cannot be compiled nodes keep what they have.
+        if (site === null) continue;
+        delivery.snapshot.load(site);
         if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
       }
     }
@@ -90,8 +92,8 @@ export class Delivery {
   }
 
   private purge(row: InvalidationRow | undefined): void {
-    // Gone with its distribution.
-    if (row === undefined) return;
+    // Gone with its distribution; or about one tenant of it, for whom no edge has anything, and the others' content stays.
+    if (row === undefined || row.ownerId !== row.distributionId) return;
     this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths, tags: row.tags });
   }
 

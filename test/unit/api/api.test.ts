@@ -141,7 +141,7 @@ test('operations that differ by query only', async () => {
   await signed({ method: 'GET', target: `${distribution}/?MaxItems=2&Unknown=ignored` });
   expect(calls.map((call) => call.operation)).toEqual(['CreateDistribution', 'CreateDistributionWithTags', 'CreateDistributionWithTags', 'TagResource', 'ListDistributions']);
   expect(calls[4]?.input).toEqual({ MaxItems: 2 });
-  expect(calls[4]?.principal).toEqual({ accessKeyId: keys.accessKeyId });
+  expect(calls[4]?.principal).toEqual({ accessKeyId: keys.accessKeyId, policy: null });
 });
 
 test('JSON in and out, errors too', async () => {
@@ -239,7 +239,7 @@ test('a token stands for its key', async () => {
   expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(60_000);
   const bearer = { method: 'GET', target: `${distribution}/E1`, headers: { authorization: `Bearer ${token}` } };
   expect((await unsigned(bearer)).status).toBe(200);
-  expect(calls[0]?.principal).toEqual({ accessKeyId: keys.accessKeyId });
+  expect(calls[0]?.principal).toEqual({ accessKeyId: keys.accessKeyId, policy: null });
   fake.keys.clear();
   const after = await unsigned(bearer);
   expect([after.status, codeOf(after)]).toEqual([403, 'InvalidClientTokenId']);

@@ -76,11 +76,11 @@ test('guessing a secret is slowed down, for the guesser and that key only', asyn
   }
   expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', keys)))).toBe('ThrottlingException');
   expect(await outcome(() => authenticator.createToken(callerOf('10.0.0.1', wrong), keys))).toBe('ThrottlingException');
-  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.2', keys)))).toEqual({ accessKeyId: 'EFAKTEST' });
+  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.2', keys)))).toEqual({ accessKeyId: 'EFAKTEST', policy: null });
   fake.keys.set('EFAKOTHER', 'other');
-  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', { accessKeyId: 'EFAKOTHER', secretAccessKey: 'other' })))).toEqual({ accessKeyId: 'EFAKOTHER' });
+  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', { accessKeyId: 'EFAKOTHER', secretAccessKey: 'other' })))).toEqual({ accessKeyId: 'EFAKOTHER', policy: null });
   clock.advance(1_000);
-  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', keys)))).toEqual({ accessKeyId: 'EFAKTEST' });
+  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', keys)))).toEqual({ accessKeyId: 'EFAKTEST', policy: null });
 });
 
 test('keys that do not exist are counted together, and lock nobody out', async () => {
@@ -88,7 +88,7 @@ test('keys that do not exist are counted together, and lock nobody out', async (
     expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', { accessKeyId: `EFAK${i}`, secretAccessKey: 'x' })))).toBe('InvalidClientTokenId');
   }
   expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', { accessKeyId: 'EFAKNEW', secretAccessKey: 'x' })))).toBe('ThrottlingException');
-  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', keys)))).toEqual({ accessKeyId: 'EFAKTEST' });
+  expect(await outcome(() => authenticator.authenticate(callerOf('10.0.0.1', keys)))).toEqual({ accessKeyId: 'EFAKTEST', policy: null });
 });
 
 test('a store that was away when the tokens\' key was first needed is asked again', async () => {

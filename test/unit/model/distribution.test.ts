@@ -172,13 +172,14 @@ describe('rules', () => {
 describe('what the store and the API take from it', () => {
   test('facts', () => {
     const config = { ...richConfig(), Aliases: { Quantity: 1, Items: ['WWW.Example.com'] } };
-    expect(factsOf(prepareDistributionConfig(config, context))).toEqual({
+    expect(factsOf(prepareDistributionConfig(config, context), context.limits)).toEqual({
       enabled: true, aliases: ['www.example.com'],
       origins: [
         { originId: 'web', domainName: 'www.example.com', originPath: '/v1' },
         { originId: 'bucket', domainName: 'bucket.s3.amazonaws.com', originPath: '' },
       ],
       geo: { type: 'whitelist', locations: ['DE', 'FR'] },
+      connectionMode: 'direct', references: expect.arrayContaining([expect.objectContaining({ kind: 'key-group', usersMax: 10_000 })]),
     });
   });
 

@@ -1,6 +1,7 @@
 // A streaming distribution's configuration: what is filled in and what is refused.
 import { streamingFactsOf } from '../../../src/model/facts';
-import { prepareStreamingDistributionConfig, streamingReferencesOf } from '../../../src/model/streaming-distribution';
+import { streamingReferencesOf } from '../../../src/model/references';
+import { prepareStreamingDistributionConfig } from '../../../src/model/streaming-distribution';
 import { context, streamingBreaches, streamingConfig } from '../../fixtures/configs';
 
 test('the least configuration is echoed whole, and accepted unchanged', () => {
@@ -18,8 +19,9 @@ test.each(streamingBreaches().map((breach) => [breach.code, breach.what, breach.
 
 test('facts and references', () => {
   const config = { ...streamingConfig(), S3Origin: { DomainName: 'Media.example.com', OriginAccessIdentity: 'origin-access-identity/cloudfront/EIDENTITY00001' } };
-  expect(streamingFactsOf(prepareStreamingDistributionConfig(config, context))).toEqual({
+  expect(streamingFactsOf(prepareStreamingDistributionConfig(config, context), context.limits)).toEqual({
     enabled: true, aliases: [], origins: [{ originId: 'S3Origin', domainName: 'media.example.com', originPath: '' }], geo: { type: 'none', locations: [] },
+    connectionMode: 'direct', references: [{ kind: 'origin-access-identity', id: 'EIDENTITY00001', usersMax: null }],
   });
   expect(streamingReferencesOf(config)).toEqual([{ kind: 'origin-access-identity', id: 'EIDENTITY00001' }]);
 });

@@ -102,10 +102,10 @@ test('a database that gives up, as on a full disk, is started again with all tha
   })()).rejects.toThrow();
   renameSync(path.join(dir, 'data', 'pg_wal_aside'), path.join(dir, 'data', 'pg_wal'));
   const faults: unknown[] = [];
-  await until(async () => await store.accessKeys.secretOf('before').catch((thrown: unknown) => { faults.push(thrown); return null; }) === 'kept');
+  await until(async () => (await store.accessKeys.find('before').catch((thrown: unknown) => { faults.push(thrown); return null; }))?.secret === 'kept');
   for (const fault of faults) expect(fault).toMatchObject({ kind: 'database-unavailable', retry: true });
   await store.accessKeys.put('after', 'kept too');
-  expect(await store.accessKeys.secretOf('after')).toBe('kept too');
+  expect((await store.accessKeys.find('after'))?.secret).toBe('kept too');
   expect(lines.join()).toContain('embedded-database-died');
   await store.close();
   await database.close();
@@ -125,7 +125,7 @@ const { systemClock } = require(root + '/dist/base/clock.js');
   await Promise.all([0, 1, 2, 3].map(async (lane) => {
     for (let at = 0; ; at += 1) {
       const id = 'R' + round + '-' + lane + '-' + at;
-      const made = await store.resources.create({ kind: 'k', id, etag: 'x', name: id, config: { filler: 'f'.repeat(500) }, attributes: {}, countMax: 1e9 });
+      const made = await store.resources.create({ kind: 'public-key', id, etag: 'x', name: id, config: { filler: 'f'.repeat(500) }, attributes: {}, references: [], countMax: 1e9 });
       if (made.outcome === 'done') process.stdout.write(id + '\\n');
     }
   }));
@@ -157,10 +157,10 @@ test('kill -9 in the middle of writing loses nothing that was acknowledged', asy
     for (const change of changes) present.add(change.subjectId);
     seq = changes.at(-1)?.seq ?? seq;
   }
-  expect(acknowledged.filter((id) => !present.has(`k/${id}`))).toEqual([]);
-  for (const id of acknowledged) expect(await store.resources.get('k', id)).not.toBeNull();
+  expect(acknowledged.filter((id) => !present.has(`public-key/${id}`))).toEqual([]);
+  for (const id of acknowledged) expect(await store.resources.get('public-key', id)).not.toBeNull();
   // And nothing half: every line in the log has its row.
-  for (const subject of present) expect(await store.resources.get('k', subject.slice(2))).not.toBeNull();
+  for (const subject of present) expect(await store.resources.get('public-key', subject.slice('public-key/'.length))).not.toBeNull();
   await store.close();
   await database.close();
 });

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { openStore } from '../../../src/store/postgres';
-import type { DistributionRow, Store } from '../../../src/store/store';
+import type { DistributionFacts, DistributionRow, NewResource, Reference, Store } from '../../../src/store/store';
 import { freshDatabase, type TestDatabase } from '../../fixtures/database';
 import { distribution, plainConfig, plainFacts } from '../../fixtures/distributions';
 
@@ -123,10 +123,10 @@ describe('distributions', () => {
   test('only a disabled and deployed one goes', async () => {
     const row = await created(distribution(name(), {}, { aliases: ['goes.example'] }));
     expect(await store.distributions.remove('web', row.id, 'other')).toEqual({ outcome: 'stale' });
-    expect(await store.distributions.remove('web', row.id, row.etag)).toEqual({ outcome: 'in-use', why: 'enabled' });
+    expect(await store.distributions.remove('web', row.id, row.etag)).toEqual({ outcome: 'enabled' });
     const disabled = await store.distributions.update('web', row.id, row.etag, { etag: 'OFF', config: row.config, facts: { ...plainFacts, enabled: false, aliases: ['goes.example'] } });
     if (disabled.outcome !== 'done') throw new Error(disabled.outcome);
-    expect(await store.distributions.remove('web', row.id, 'OFF')).toEqual({ outcome: 'in-use', why: 'in-progress' });
+    expect(await store.distributions.remove('web', row.id, 'OFF')).toEqual({ outcome: 'in-progress' });
     await store.changes.settle(disabled.row.changeSeq - 1);
     expect((await store.distributions.get('web', row.id))?.status).toBe('InProgress');
     await store.changes.settle(disabled.row.changeSeq);
@@ -155,20 +155,6 @@ describe('distributions', () => {
     expect(all.nextMarker).toBeNull();
   });
 
-  test('an identity in use is found, of web and streaming distributions', async () => {
-    const reference = 'origin-access-identity/cloudfront/EIDENTITY';
-    const web = await created(distribution(name(), {
-      config: plainConfig({ Origins: { Quantity: 1, Items: [{ Id: 'main', DomainName: 'b.s3.amazonaws.com', S3OriginConfig: { OriginAccessIdentity: reference } }] } }),
-    }));
-    const streaming = await created(distribution(name(), {
-      kind: 'streaming', config: { S3Origin: { DomainName: 'b.s3.amazonaws.com', OriginAccessIdentity: reference } },
-    }));
-    expect(await store.distributions.usingIdentity('EIDENTITY')).toEqual([web.id, streaming.id].sort());
-    expect(await store.distributions.usingIdentity('EOTHER')).toEqual([]);
-    await store.distributions.update('web', web.id, web.etag, { etag: 'N', config: plainConfig(), facts: plainFacts });
-    expect(await store.distributions.usingIdentity('EIDENTITY')).toEqual([streaming.id]);
-  });
-
   test('a text that Postgres cannot hold is the caller\'s fault, and nothing is written', async () => {
     const row = distribution(name(), { config: plainConfig({ Comment: 'nul \u0000' }) });
     await expect(store.distributions.create(row)).rejects.toMatchObject({ kind: 'unstorable-text', source: 'caller' });
@@ -179,7 +165,7 @@ describe('distributions', () => {
 
 describe('invalidations', () => {
   const batch = (distributionId: string, changes: Partial<Parameters<Store['invalidations']['create']>[0]> = {}) => ({
-    id: `I${name()}`, distributionId, callerReference: name(), paths: ['/a', '/b/*'], tags: ['t'], pathsMax: 3_000, wildcardsMax: 15, ...changes,
+    id: `I${name()}`, distributionId, ownerId: distributionId, callerReference: name(), paths: ['/a', '/b/*'], tags: ['t'], pathsMax: 3_000, wildcardsMax: 15, ...changes,
   });
 
   test('come back, complete when settled, and go with their distribution', async () => {
@@ -204,7 +190,7 @@ describe('invalidations', () => {
     const first = await store.invalidations.create(row);
     const again = await store.invalidations.create({ ...row, id: `I${name()}` });
     expect(again).toEqual({ outcome: 'reference-taken', existing: first.outcome === 'done' ? first.row : null });
-    expect((await store.invalidations.create({ ...row, id: `I${name()}`, distributionId: two.id })).outcome).toBe('done');
+    expect((await store.invalidations.create({ ...row, id: `I${name()}`, distributionId: two.id, ownerId: two.id })).outcome).toBe('done');
   });
 
   test('quotas count what is in progress, also for writers at once', async () => {
@@ -234,17 +220,17 @@ describe('invalidations', () => {
 
 describe('resources', () => {
   const kind = 'origin-access-identity';
-  const resource = (id: string, changes: Partial<Parameters<Store['resources']['create']>[0]> = {}) => ({
-    kind, id, etag: 'R1', name: `name-${id}`, config: { Comment: id }, attributes: { S3CanonicalUserId: 'abc' }, countMax: 1_000, ...changes,
+  const resource = (id: string, changes: Partial<NewResource> = {}): NewResource => ({
+    kind, id, etag: 'R1', name: `name-${id}`, config: { Comment: id }, attributes: { S3CanonicalUserId: 'abc' }, references: [], countMax: 1_000, ...changes,
   });
 
   test('live, change and go', async () => {
     const id = `E${name()}`;
     const made = await store.resources.create(resource(id));
     expect(made).toMatchObject({ outcome: 'done', row: { kind, id, etag: 'R1', attributes: { S3CanonicalUserId: 'abc' } } });
-    expect(await store.resources.create(resource(`E${name()}`, { name: `name-${id}` }))).toMatchObject({ outcome: 'reference-taken', existing: { id } });
-    expect((await store.resources.create(resource(`E${name()}`, { kind: 'other', name: `name-${id}` }))).outcome).toBe('done');
-    const next = { etag: 'R2', name: `name-${id}`, config: { Comment: 'new' } };
+    expect(await store.resources.create(resource(`E${name()}`, { name: `name-${id}` }))).toMatchObject({ outcome: 'name-taken', existing: { id } });
+    expect((await store.resources.create(resource(`E${name()}`, { kind: 'key-group', name: `name-${id}` }))).outcome).toBe('done');
+    const next = { etag: 'R2', name: `name-${id}`, config: { Comment: 'new' }, attributes: { S3CanonicalUserId: 'abc' }, references: [] };
     expect(await store.resources.update(kind, id, 'wrong', next)).toEqual({ outcome: 'stale' });
     expect(await store.resources.update(kind, 'ENONE', 'R1', next)).toEqual({ outcome: 'missing' });
     expect(await store.resources.update(kind, id, 'R1', next)).toMatchObject({ outcome: 'done', row: { etag: 'R2', config: { Comment: 'new' }, attributes: { S3CanonicalUserId: 'abc' } } });
@@ -259,17 +245,107 @@ describe('resources', () => {
     const [one, two] = [`E${name()}`, `E${name()}`];
     await store.resources.create(resource(one));
     await store.resources.create(resource(two));
-    expect(await store.resources.update(kind, two, 'R1', { etag: 'R2', name: `name-${one}`, config: {} })).toMatchObject({ outcome: 'reference-taken', existing: { id: one } });
+    expect(await store.resources.update(kind, two, 'R1', { etag: 'R2', name: `name-${one}`, config: {}, attributes: {}, references: [] })).toMatchObject({ outcome: 'name-taken', existing: { id: one } });
   });
 
   test('are counted and listed by kind', async () => {
-    const own = `kind-${name()}`;
+    const own = 'vpc-origin';
     const results = await Promise.all(Array.from({ length: 10 }, () => store.resources.create(resource(`E${name()}`, { kind: own, countMax: 4 }))));
     expect(results.filter((result) => result.outcome === 'done')).toHaveLength(4);
     const first = await store.resources.list(own, null, 3);
     expect(first.items).toHaveLength(3);
     expect((await store.resources.list(own, first.nextMarker, 3)).items).toHaveLength(1);
   });
+});
+
+describe('references', () => {
+  const policy = async (): Promise<Reference> => {
+    const id = name();
+    await store.resources.create({ kind: 'cache-policy', id, etag: 'P1', name: id, config: {}, attributes: {}, references: [], countMax: 1_000 });
+    return { kind: 'cache-policy', id };
+  };
+  const using = (...references: Reference[]): Partial<DistributionFacts> => ({ references: references.map((reference) => ({ ...reference, usersMax: 2 })) });
+
+  test('hold what is named against removal, and are given up', async () => {
+    const named = await policy();
+    const row = await created(distribution(name(), {}, using(named)));
+    expect(await store.resources.remove('cache-policy', named.id, 'P1')).toEqual({ outcome: 'in-use', by: { kind: 'distribution', id: row.id } });
+    expect(await store.resources.usersOf(named, 10)).toEqual([{ kind: 'distribution', id: row.id }]);
+    expect((await store.distributions.list('web', null, 10, { using: named })).items.map(({ id }) => id)).toEqual([row.id]);
+    await store.distributions.update('web', row.id, row.etag, { etag: 'N', config: row.config, facts: plainFacts });
+    expect(await store.resources.remove('cache-policy', named.id, 'P1')).toEqual({ outcome: 'done' });
+  });
+
+  test('to nothing are refused, except to what is managed or lives elsewhere', async () => {
+    const nothing: Reference = { kind: 'key-group', id: 'not-there' };
+    const { newest } = await store.changes.bounds();
+    expect(await store.distributions.create(distribution(name(), {}, using(nothing)))).toMatchObject({ outcome: 'dangling', reference: nothing });
+    expect((await store.changes.bounds()).newest).toBe(newest);
+    await created(distribution(name(), {}, using({ kind: 'cache-policy', id: '658327ea-f89d-4fab-a63d-7e88639e58f6' }, { kind: 'web-acl', id: 'acl' })));
+  });
+
+  test('are counted against their quota, also by writers at once', async () => {
+    const named = await policy();
+    const results = await Promise.all(Array.from({ length: 8 }, () => store.distributions.create(distribution(name(), {}, using(named)))));
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual([...Array<string>(2).fill('done'), ...Array<string>(6).fill('over-used')]);
+  });
+
+  test('a removal and a use at once: one of them is refused', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const named = await policy();
+      const [removed, used] = await Promise.all([
+        store.resources.remove('cache-policy', named.id, 'P1'), store.distributions.create(distribution(name(), {}, using(named))),
+      ]);
+      expect([['done', 'dangling'], ['in-use', 'done']]).toContainEqual([removed.outcome, used.outcome]);
+    }
+  });
+
+  test('a change reaches every distribution that depends on it, however indirectly, and no other', async () => {
+    const key = name();
+    const group = name();
+    const content = (id: string, references: Reference[]) => ({ etag: 'G1', name: id, config: {}, attributes: {}, references });
+    await store.resources.create({ kind: 'public-key', id: key, ...content(key, []), countMax: 1_000 });
+    await store.resources.create({ kind: 'key-group', id: group, ...content(group, [{ kind: 'public-key', id: key }]), countMax: 1_000 });
+    const user = await created(distribution(name(), {}, using({ kind: 'key-group', id: group })));
+    const other = await created();
+    await store.changes.settle((await store.changes.bounds()).newest);
+    const changed = await store.resources.update('public-key', key, 'G1', { ...content(key, []), etag: 'G2' });
+    if (changed.outcome !== 'done') throw new Error(changed.outcome);
+    expect(await store.distributions.get('web', user.id)).toMatchObject({ status: 'InProgress', changeSeq: changed.row.changeSeq, etag: user.etag });
+    expect(await store.distributions.get('web', other.id)).toMatchObject({ status: 'Deployed', changeSeq: other.changeSeq });
+    expect((await store.changes.distributionsTouchedAt([changed.row.changeSeq])).map(({ id }) => id)).toEqual([user.id]);
+    expect(changed.row.settled).toBe(false);
+    await store.changes.settle(changed.row.changeSeq);
+    expect(await store.resources.get('public-key', key)).toMatchObject({ settled: true });
+  });
+});
+
+test('an alias moves between two distributions in one change, or nothing changes', async () => {
+  const alias = `${name().toLowerCase()}.example`;
+  const one = await created(distribution(name(), {}, { aliases: [alias] }));
+  const two = await created();
+  const next = (row: DistributionRow, aliases: string[], expectedEtag = row.etag) => ({ id: row.id, expectedEtag, etag: `${row.etag}-2`, config: row.config, facts: { ...plainFacts, aliases } });
+  expect(await store.distributions.updateTogether('web', [next(two, [alias]), next(one, [], 'wrong')])).toEqual({ outcome: 'stale' });
+  expect(await store.distributions.ownersOf([alias])).toEqual([{ alias, owner: { kind: 'distribution', id: one.id } }]);
+  expect((await store.distributions.updateTogether('web', [next(two, [alias]), next(one, [])])).outcome).toBe('done');
+  expect(await store.distributions.ownersOf([alias, 'none.example'])).toEqual([{ alias, owner: { kind: 'distribution', id: two.id } }]);
+});
+
+test('every configuration is kept with who made it, and every write has its line in the audit log', async () => {
+  const author = { accessKeyId: 'EFKEY', operation: 'CreateDistribution', requestId: 'r1', address: '127.0.0.1' };
+  const row = await store.onBehalfOf(author, () => created());
+  await store.distributions.update('web', row.id, row.etag, { etag: 'V2', config: plainConfig({ Comment: 'second' }), facts: { ...plainFacts, enabled: false } });
+  const versions = await store.distributions.versions(row.id, null, 10);
+  expect(versions.map(({ version, etag, accessKeyId, operation }) => ({ version, etag, accessKeyId, operation }))).toEqual([
+    { version: 2, etag: 'V2', accessKeyId: null, operation: null }, { version: 1, etag: row.etag, accessKeyId: 'EFKEY', operation: 'CreateDistribution' },
+  ]);
+  expect(await store.distributions.versions(row.id, 2, 10)).toEqual(versions.slice(1));
+  await store.changes.settle((await store.changes.bounds()).newest);
+  await store.onBehalfOf({ ...author, operation: 'DeleteDistribution' }, () => store.distributions.remove('web', row.id, 'V2'));
+  expect(await store.distributions.version(row.id, 1)).toMatchObject({ config: row.config, seq: row.changeSeq });
+  expect(await store.audit.list({ subject: 'distribution', subjectId: row.id }, 10)).toMatchObject([
+    { ...author, operation: 'DeleteDistribution', action: 'remove' }, { ...author, action: 'put', seq: row.changeSeq },
+  ]);
 });
 
 test('tags are replaced, limited and removed, of something that is there', async () => {
@@ -285,10 +361,10 @@ test('tags are replaced, limited and removed, of something that is there', async
 });
 
 test('access keys and secrets are kept; a secret is made once, whoever asks', async () => {
-  expect(await store.accessKeys.secretOf('EFNONE')).toBeNull();
+  expect(await store.accessKeys.find('EFNONE')).toBeNull();
   await store.accessKeys.put('EFKEY', 'one');
   await store.accessKeys.put('EFKEY', 'two');
-  expect(await store.accessKeys.secretOf('EFKEY')).toBe('two');
+  expect(await store.accessKeys.find('EFKEY')).toEqual({ secret: 'two', policy: null });
   const other = await open();
   let made = 0;
   const values = await Promise.all([store, other, store, other].map((asked) => asked.secret('token-key', () => `secret-${made += 1}`)));

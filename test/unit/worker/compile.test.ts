@@ -2,6 +2,7 @@
 import { siteProblem } from '../../../src/snapshot/site-check';
 import type { SiteBehavior, SiteOrigin, StreamingSite, WebSite } from '../../../src/snapshot/site';
 import type { DistributionRow } from '../../../src/store/store';
+import { Catalog } from '../../../src/worker/catalog';
 import { compileSite } from '../../../src/worker/compile';
 import { plainConfig } from '../../fixtures/distributions';
 
@@ -10,7 +11,7 @@ const row = (config: Record<string, unknown>, changes: Partial<DistributionRow> 
   lastModifiedTime: new Date(0), config, ...changes,
 });
 const web = (changes: Record<string, unknown> = {}, rowChanges: Partial<DistributionRow> = {}): WebSite => {
-  const site = compileSite(row(plainConfig(changes), rowChanges));
+  const site = compileSite(row(plainConfig(changes), rowChanges), new Catalog());
   expect(siteProblem(site)).toBeNull();
   return site as WebSite;
 };
@@ -121,7 +122,7 @@ test.each<[string, Record<string, unknown>, string | null]>([
 test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
   const site = compileSite(row({
     S3Origin: { DomainName: 'Media.s3.amazonaws.com', OriginAccessIdentity: '' }, Aliases: list('RTMP.Example.com'), TrustedSigners: { Enabled: enabled, Quantity: 0 },
-  }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' })) as StreamingSite;
+  }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' }), new Catalog()) as StreamingSite;
   expect(siteProblem(site)).toBeNull();
   expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed });
 });
@@ -130,5 +131,5 @@ test.each([
   ['cache policy', { TargetOriginId: 'main', CachePolicyId: 'none-such' }],
   ['origin request policy', { TargetOriginId: 'main', CachePolicyId: optimized, OriginRequestPolicyId: 'none-such' }],
 ])('a %s that is not there cannot be compiled', (_what, DefaultCacheBehavior) => {
-  expect(() => compileSite(row(plainConfig({ DefaultCacheBehavior })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+  expect(() => compileSite(row(plainConfig({ DefaultCacheBehavior })), new Catalog())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
 });

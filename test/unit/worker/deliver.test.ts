@@ -33,8 +33,15 @@ class History {
   }
 
   purge(id: string, distributionId: string): this {
-    this.invalidations.set(id, { id, distributionId, callerReference: id, paths: ['/*'], tags: [], status: 'InProgress', createTime: new Date(0), changeSeq: this.newest + 1 });
+    this.invalidations.set(id, { id, distributionId, ownerId: distributionId, callerReference: id, paths: ['/*'], tags: [], status: 'InProgress', createTime: new Date(0), changeSeq: this.newest + 1 });
     return this.log('invalidation', id, 'put');
+  }
+
+  /** A change of something that these distributions refer to. */
+  reach(subjectId: string, ids: readonly string[]): this {
+    this.log('resource', subjectId, 'put');
+    for (const id of ids) this.rows.set(id, { ...this.rows.get(id) as DistributionRow, changeSeq: this.newest });
+    return this;
   }
 
   log(subject: Change['subject'], subjectId: string, action: Change['action']): this {
@@ -63,6 +70,9 @@ class History {
         const all = [...history.rows.values()];
         for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
       }(this)),
+      resources: () => (async function* () { /* none */ }()),
+      resourcesById: async () => [],
+      distributionsTouchedAt: async (seqs: readonly number[]) => [...this.rows.values()].filter((row) => seqs.includes(row.changeSeq)),
       distributionsById: async (ids: readonly string[]) => { this.interrupted(); return ids.flatMap((id) => this.rows.get(id) ?? []); },
       invalidationsById: async (ids: readonly string[]) => ids.flatMap((id) => this.invalidations.get(id) ?? []),
       invalidationsAfter: async (seq: number, max: number) => [...this.invalidations.values()].filter((row) => row.changeSeq > seq).sort((a, b) => a.changeSeq - b.changeSeq).slice(0, max),
@@ -171,4 +181,15 @@ test('a site that cannot be compiled is shown, keeps what nodes have, and holds 
   history.put('A');
   await delivery.poll();
   expect(delivery.refusals).toEqual([]);
+});
+
+test('a change of what sites refer to reaches those that do, in its place and in one delta', async () => {
+  const history = new History().put('A').put('B').put('C');
+  const delivery = await Delivery.load(history.store, silentLog);
+  history.reach('cache-policy/p', ['A', 'C']).purge('I1', 'B');
+  expect(await delivery.poll()).toBe(true);
+  expect(deltaOf(delivery, 3)).toEqual([{ seq: 5, upserts: ['A@4', 'C@4'], removals: [], purges: ['B@5'] }]);
+  expect(fullOf(delivery)).toEqual(['A@4', 'B@2', 'C@4']);
+  // A worker that starts afterwards remembers the same.
+  expect(deltaOf(await Delivery.load(history.store, silentLog), 3)).toEqual([{ seq: 5, upserts: ['A@4', 'C@4'], removals: [], purges: ['B@5'] }]);
 });

@@ -55,7 +55,7 @@ async function updated(row: DistributionRow): Promise<DistributionRow> {
   return result.row;
 }
 async function invalidated(row: DistributionRow): Promise<InvalidationRow> {
-  const result = await store.invalidations.create({ id: `I${count += 1}`, distributionId: row.id, callerReference: String(count), paths: ['/*'], tags: [], pathsMax: 3_000, wildcardsMax: 100 });
+  const result = await store.invalidations.create({ id: `I${count += 1}`, distributionId: row.id, ownerId: row.id, callerReference: String(count), paths: ['/*'], tags: [], pathsMax: 3_000, wildcardsMax: 100 });
   if (result.outcome !== 'done') throw new Error(result.outcome);
   return result.row;
 }
