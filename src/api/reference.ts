@@ -28,7 +28,8 @@ li { padding: .2rem 0 } summary { cursor: pointer } .path { background: var(--so
 export const referencePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\'': '&#39;' };
-const escape = (value: unknown): string => String(value).replace(/[&<>"']/g, (mark) => marks[mark] as string);
+const textOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '');
+const escape = (value: unknown): string => textOf(value).replace(/[&<>"']/g, (mark) => marks[mark] as string);
 
 const nodeOf = (value: unknown): Node => (typeof value === 'object' && value !== null ? value as Node : {});
 const entriesOf = (value: unknown): [string, Node][] => Object.entries(nodeOf(value)).map(([name, inner]) => [name, nodeOf(inner)]);
@@ -62,7 +63,7 @@ function indexPage(document: Node, all: readonly Described[]): string {
   const groups = new Map<string, Described[]>();
   for (const operation of all) groups.set(groupOf(operation), [...groups.get(groupOf(operation)) ?? [], operation]);
   const sorted = [...groups].sort(([a], [b]) => (a === 'Edgefront' ? -1 : b === 'Edgefront' ? 1 : a.localeCompare(b)));
-  const description = String(nodeOf(document['info'])['description'] ?? '').split('\n').filter((line) => line !== '').map((line) => `<p>${escape(line)}</p>`).join('');
+  const description = textOf(nodeOf(document['info'])['description']).split('\n').filter((line) => line !== '').map((line) => `<p>${escape(line)}</p>`).join('');
   const contents = sorted.map(([group]) => `<li><a href="#${slug(group)}">${escape(group)}</a></li>`).join('');
   const tables = sorted.map(([group, operations]) => `<h2 id="${slug(group)}">${escape(group)}</h2><table>${operations.map((one) =>
     `<tr><td>${verb(one.method)}</td><td><a href="/reference/${escape(one.id)}">${escape(one.id)}</a><br><code class="dim">${escape(one.path)}</code></td>`
@@ -80,7 +81,7 @@ function resolved(document: Node, schema: Node): { readonly schema: Node; readon
 
 function typeOf(schema: Node, name: string | null): string {
   if (schema['type'] === 'array') return 'list';
-  return [name ?? schema['type'] ?? 'any', ...(schema['format'] === undefined ? [] : [`(${String(schema['format'])})`])].join(' ');
+  return [name ?? (textOf(schema['type']) || 'any'), ...(schema['format'] === undefined ? [] : [`(${textOf(schema['format'])})`])].join(' ');
 }
 
 function constraints(schema: Node): string {
