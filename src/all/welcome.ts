@@ -10,6 +10,7 @@ export function welcome(config: Config, administrator: { readonly accessKeyId: s
 Edgefront is up.
 
   API      ${api}
+  docs     ${api}/reference
   edges    ${edges.join('  ')}
   data     ${config.dataDir}
   key id   ${administrator.accessKeyId}

@@ -22,8 +22,10 @@ import { accessDenied, firstUnmet, needsOf, ownNeedsOf, type Need } from './auth
 import { clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
 import type { Call, OperationHandler, OperationTable, Principal } from './operation';
 import { ownDocument, type OwnAnswer, type OwnCall, type OwnOperation, type OwnParts } from './own-operation';
+import { openApiDocument } from './openapi';
 import { openOperation, ownOperations } from './own-operations';
 import { BodyReader, discardRest } from './read-body';
+import { referenceOf } from './reference';
 import { createRoutes, pathParamsOf, type Routes } from './routes';
 
 /** What the api process is made of. */
@@ -122,7 +124,7 @@ class Api {
   private readonly own: OwnParts;
 
   constructor(private readonly parts: ApiParts, private readonly routes: Routes, private readonly authenticator: Authenticator) {
-    this.own = { ...parts, authenticator };
+    this.own = { ...parts, authenticator, reference: referenceOf(openApiDocument()) };
   }
 
   /** Answers, whatever happens. */

@@ -5,6 +5,7 @@ import type { Json, RequestDocument } from '../protocol/aws/rest-xml';
 import type { Store } from '../store/store';
 import type { Authenticator, Caller } from './authenticate';
 import type { OperationHandler, Principal } from './operation';
+import type { Reference } from './reference';
 
 /** A piece of the OpenAPI document. */
 export type Node = { [key: string]: unknown };
@@ -15,6 +16,7 @@ export interface OwnParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly authenticator: Authenticator;
+  readonly reference: Reference;
 }
 
 export interface OwnCall {

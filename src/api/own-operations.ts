@@ -4,6 +4,7 @@ import { text, type Node, type OwnOperation } from './own-operation';
 import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
 import { descriptionOperations } from './own/description';
 import { auditOperations, auditSchemas } from './own/audit';
+import { effectiveOperations, effectiveSchemas } from './own/effective';
 import { fleetOperations, fleetSchemas } from './own/fleet';
 import { historyOperations, historySchemas } from './own/history';
 import { tokenOperations, tokenSchemas } from './own/tokens';
@@ -13,6 +14,7 @@ const all: readonly OwnOperation[] = [
   ...accessKeyOperations(() => knownActions(all)),
   ...historyOperations,
   ...auditOperations,
+  ...effectiveOperations,
   ...fleetOperations,
   ...descriptionOperations,
 ];
@@ -49,6 +51,7 @@ export function ownSchemas(): Record<string, Node> {
     ...accessKeySchemas,
     ...historySchemas,
     ...auditSchemas,
+    ...effectiveSchemas,
     ...fleetSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },

@@ -57,3 +57,9 @@ export function diffOf(before: unknown, after: unknown, path: string = ''): read
   if (Array.isArray(before) && Array.isArray(after)) return ofLists(path, before, after);
   return before === after ? [] : [difference(path, before, after)];
 }
+
+/** What each item of a list is called in a path: its identity, or its place where nothing tells it apart. */
+export function itemNames(items: readonly unknown[]): readonly string[] {
+  const identity = identityOf([items]);
+  return items.map((item, index) => String(identity === null ? index : (item as Structure)[identity]));
+}

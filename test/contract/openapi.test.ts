@@ -27,7 +27,8 @@ test('model-facts.ts is what `npm run openapi` writes', () => {
 
 const own = [
   'CreateToken', 'ListNodes', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
-  'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution', 'ListAuditLines',
+  'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
+  'GetReference', 'GetReferencePage', 'GetHome',
 ];
 
 test('the file holds every operation of the SDK and ours', () => {

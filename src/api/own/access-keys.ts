@@ -18,7 +18,7 @@ const missingAnswer = failure('There is no such key.');
 const forbiddenAnswer = failure('Only a key without a policy, an administrator, manages keys.');
 
 function idOf(call: OwnCall): string {
-  const id = String(call.path['accessKeyId']);
+  const id = call.path['accessKeyId'] as string;
   return /^[\w-]{1,128}$/.test(id) ? id : missing();
 }
 

@@ -25,7 +25,7 @@ function summaryOf({ version, etag, at, accessKeyId, operation }: DistributionVe
 }
 
 function idOf(call: OwnCall): string {
-  const id = String(call.path['id']);
+  const id = call.path['id'] as string;
   return /^[A-Za-z0-9]{1,64}$/.test(id) ? id : refuse('NoSuchDistribution', 'The specified distribution does not exist.');
 }
 

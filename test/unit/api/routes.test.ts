@@ -40,7 +40,7 @@ test.each([
   ['GET', '/2020-05-31/distribution/%', 'UnknownOperationException'],
   ['GET', '/2020-05-31/distribution//config', 'UnknownOperationException'],
   ['GET', '/2020-05-31', 'UnknownOperationException'],
-  ['GET', '/', 'UnknownOperationException'],
+  ['GET', '/', route('GetHome')],
   ['BREW', '/2020-05-31/distribution', 'MethodNotAllowed'],
 ])('%s %s', (method, target, expected) => {
   expect(match(method, target)).toEqual(expected);

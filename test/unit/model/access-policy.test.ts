@@ -48,7 +48,7 @@ test.each<[string, unknown, string]>([
   ['another service', document(allow('s3:GetObject')), 's3:GetObject'],
   ['another service\'s resource', document(allow('*', 'arn:aws:s3:::bucket/*')), 'arn:aws:s3'],
   ['a resource that is no ARN', document(allow('*', 'E1')), 'E1'],
-  ['a variable', document(allow('*', 'arn:aws:cloudfront::000000000000:distribution/${aws:username}')), 'variable'],
+  ['a variable', document(allow('*', `arn:aws:cloudfront::000000000000:distribution/${'$'}{aws:username}`)), 'variable'],
   ['a long pattern', document(allow('*', `${one}${'x'.repeat(policyLimits.patternCharsMax)}`)), 'characters'],
   ['a long document', document(...Array.from({ length: 99 }, () => allow('cloudfront:*', `${one}${'x'.repeat(60)}`))), '6144'],
   ['many statements', document(...Array.from({ length: 101 }, () => allow('*'))), '1 to 100'],

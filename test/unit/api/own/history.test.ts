@@ -1,6 +1,8 @@
 // History and audit from outside: every version with its author, the differences, the way back, and who did what.
 import { leastConfig } from '../../../fixtures/configs';
+import { referencePolicy } from '../../../../src/api/reference';
 import { administrator, startOwnApi, type OwnApi } from '../../../fixtures/own-api';
+import { send } from '../../../fixtures/signing';
 
 jest.mock('openapi-backend/refparser', () => jest.requireActual('../../../fixtures/refparser'));
 
@@ -76,4 +78,18 @@ test('the audit says who did what from where, by subject and by key, in pages', 
   expect(rest.body).toEqual({ lines: [expect.objectContaining({ operation: 'CreateDistribution' })] });
   expect((await api.ask('GET', '/edgefront/v1/audit?accessKeyId=NOBODY')).body).toEqual({ lines: [] });
   expect((await api.ask('GET', '/edgefront/v1/audit?subject=nothing')).body.Error.Code).toBe('InvalidArgument');
+});
+
+test('what edges do with each member', async () => {
+  const { body } = await api.ask('GET', at('/effective'));
+  expect(body).toMatchObject({ distributionId: id, status: 'InProgress' });
+  expect(body.members).toContainEqual({ path: 'Origins.Items[web].DomainName', value: 'www.example.com', edges: 'enforced' });
+  expect((await api.ask('GET', '/edgefront/v1/distributions/ENONE/effective')).body.Error.Code).toBe('NoSuchDistribution');
+});
+
+test('the reference is for everybody, under a policy of its own', async () => {
+  const page = await send(api.port, null, { method: 'GET', target: '/reference/CreateInvalidation' });
+  expect([page.status, page.headers['content-type'], page.headers['content-security-policy']]).toEqual([200, 'text/html; charset=utf-8', referencePolicy]);
+  expect((await send(api.port, null, { method: 'GET', target: '/reference/Nothing' })).status).toBe(404);
+  expect((await send(api.port, null, { method: 'GET', target: '/' })).headers['location']).toBe('/reference');
 });

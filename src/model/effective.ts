@@ -1,0 +1,169 @@
+// What edges do with each member of a distribution's configuration: one table, which README's list is made from.
+import type { DistributionConfig } from '@aws-sdk/client-cloudfront';
+import { itemNames } from './config-diff';
+
+/**
+ * `enforced`: edges act on it. `ignored`: it is kept and shown, and edges do not act on it. `closed`: it restricts
+ * viewers and cannot be checked, so edges answer 403 to everybody. `nothing`: there is nothing for an edge to do.
+ */
+export type Effect = 'enforced' | 'ignored' | 'closed' | 'nothing';
+
+interface Rule {
+  readonly effect: Effect;
+  readonly note: string;
+  /** Values, beside none, '' and false, that ask for nothing. */
+  readonly idle?: readonly unknown[];
+}
+
+const enforced: Rule = { effect: 'enforced', note: '' };
+const nothing: Rule = { effect: 'nothing', note: '' };
+const ignored = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: 'ignored', note, idle });
+const closed = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: 'closed', note, idle });
+
+/** Rules for all of what is below a member end with `.*`; only what is not enforced may be ruled so, lest a new member pass for enforced. */
+const behavior: Readonly<Record<string, Rule>> = {
+  'TargetOriginId': enforced,
+  'ViewerProtocolPolicy': enforced,
+  'TrustedSigners.*': closed('signed URLs and cookies are not checked yet'),
+  'TrustedKeyGroups.*': closed('signed URLs and cookies are not checked yet'),
+  'AllowedMethods.Items': enforced,
+  'AllowedMethods.CachedMethods.Items': enforced,
+  'SmoothStreaming': ignored('Smooth Streaming is served as the origin has it'),
+  'Compress': ignored('objects are served as the origin encoded them'),
+  'LambdaFunctionAssociations.*': ignored('Lambda@Edge is not run'),
+  'FunctionAssociations.*': ignored('functions are not run yet'),
+  'FieldLevelEncryptionId': closed('fields cannot be encrypted yet'),
+  'RealtimeLogConfigArn': ignored('no real-time logs are written'),
+  'CachePolicyId': enforced,
+  'OriginRequestPolicyId': enforced,
+  'ResponseHeadersPolicyId': ignored('no headers are added or removed yet'),
+  'GrpcConfig.Enabled': ignored('gRPC is not served'),
+  'ForwardedValues.QueryString': enforced,
+  'ForwardedValues.Cookies.Forward': enforced,
+  'ForwardedValues.Cookies.WhitelistedNames.Items': enforced,
+  'ForwardedValues.Headers.Items': enforced,
+  'ForwardedValues.QueryStringCacheKeys.Items': enforced,
+  'MinTTL': enforced,
+  'DefaultTTL': enforced,
+  'MaxTTL': enforced,
+};
+
+const below = (place: string, rules: Readonly<Record<string, Rule>>): Record<string, Rule> =>
+  Object.fromEntries(Object.entries(rules).map(([member, rule]) => [`${place}.${member}`, rule]));
+
+/** Every member by its path, `[]` for the items of a list. `Quantity` is never ruled: it says what its list says. */
+export const effects: Readonly<Record<string, Rule>> = {
+  'CallerReference': nothing,
+  'Comment': nothing,
+  'Enabled': enforced,
+  'Aliases.Items': enforced,
+  'DefaultRootObject': enforced,
+  ...below('Origins.Items[]', {
+    'Id': enforced,
+    'DomainName': enforced,
+    'OriginPath': enforced,
+    'CustomHeaders.Items[].HeaderName': enforced,
+    'CustomHeaders.Items[].HeaderValue': enforced,
+    'S3OriginConfig.OriginAccessIdentity': ignored('requests to S3 are not signed yet'),
+    'S3OriginConfig.OriginReadTimeout': ignored('S3 origins are waited for 30 s', 30),
+    'CustomOriginConfig.HTTPPort': enforced,
+    'CustomOriginConfig.HTTPSPort': enforced,
+    'CustomOriginConfig.OriginProtocolPolicy': enforced,
+    'CustomOriginConfig.OriginSslProtocols.Items': enforced,
+    'CustomOriginConfig.OriginReadTimeout': enforced,
+    'CustomOriginConfig.OriginKeepaliveTimeout': enforced,
+    'CustomOriginConfig.IpAddressType': ignored('whichever address the name has is used', 'dualstack'),
+    'CustomOriginConfig.OriginMtlsConfig.*': ignored('no client certificate is shown to the origin'),
+    'VpcOriginConfig.*': ignored('the origin is asked at its domain name'),
+    'ConnectionAttempts': enforced,
+    'ConnectionTimeout': enforced,
+    'ResponseCompletionTimeout': enforced,
+    'OriginShield.*': ignored('each edge asks the origin itself'),
+    'OriginAccessControlId': ignored('requests to the origin are not signed yet'),
+  }),
+  ...below('OriginGroups.Items[]', {
+    'Id': enforced,
+    'FailoverCriteria.StatusCodes.Items': enforced,
+    'Members.Items[].OriginId': enforced,
+    'SelectionCriteria': ignored('the first member is always asked first', 'default'),
+  }),
+  ...below('DefaultCacheBehavior', behavior),
+  ...below('CacheBehaviors.Items[]', { 'PathPattern': enforced, ...behavior }),
+  ...below('CustomErrorResponses.Items[]', {
+    'ErrorCode': enforced,
+    'ErrorCachingMinTTL': enforced,
+    'ResponsePagePath': ignored('the error is served as the origin answered it'),
+    'ResponseCode': ignored('the error is served as the origin answered it'),
+  }),
+  'Logging.*': ignored('no access logs are written yet'),
+  'PriceClass': ignored('every edge serves every distribution', 'PriceClass_All'),
+  'ViewerCertificate.*': ignored('HTTPS is not served to viewers yet', 'cloudfront', 'vip', 'TLSv1', true),
+  'Restrictions.GeoRestriction.*': closed('the country of a viewer is not known yet', 'none'),
+  'WebACLId': ignored('no web ACL is asked'),
+  'HttpVersion': ignored('viewers are served HTTP/1.1', 'http1.1'),
+  'IsIPV6Enabled': ignored('edges listen where EDGEFRONT_BIND says'),
+  'ContinuousDeploymentPolicyId': ignored('no traffic is sent to a staging distribution yet'),
+  'Staging': ignored('a staging distribution is served under its own domain name'),
+  'AnycastIpListId': ignored('edges listen where EDGEFRONT_BIND says'),
+  'TenantConfig.*': ignored('tenants are not served yet'),
+  'ConnectionMode': ignored('tenants are not served yet', 'direct'),
+  'ViewerMtlsConfig.Mode': closed('viewers\' certificates cannot be checked yet', 'optional'),
+  'ViewerMtlsConfig.TrustStoreConfig.*': ignored('viewers\' certificates cannot be checked yet'),
+  'ConnectionFunctionAssociation.*': ignored('connection functions are not run'),
+  'CacheTagConfig.HeaderName': ignored('objects are not tagged yet'),
+};
+
+/** The rule for a member; null for one that the table does not know. @param pattern its path with `[]` for items */
+export function ruleOf(pattern: string): Rule | null {
+  if (/(^|\.)Quantity$/.test(pattern)) return nothing;
+  if (Object.hasOwn(effects, pattern)) return effects[pattern] as Rule;
+  const steps = pattern.split('.');
+  for (let kept = steps.length - 1; kept > 0; kept -= 1) {
+    const rule = effects[`${steps.slice(0, kept).join('.').replace(/\[\]$/, '')}.*`];
+    if (rule !== undefined) return rule;
+  }
+  return null;
+}
+
+/** A member of one configuration. */
+export interface EffectiveMember {
+  /** E.g. `Origins.Items[web].OriginPath`. */
+  readonly path: string;
+  readonly value: unknown;
+  readonly edges: Effect;
+  /** What edges do instead, where they do not enforce it. */
+  readonly note?: string;
+}
+
+function isIdle({ idle = [] }: Rule, value: unknown): boolean {
+  return value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0) || idle.includes(value);
+}
+
+function memberOf(path: string, pattern: string, value: unknown): EffectiveMember {
+  // A member that the table does not know was stored by a newer version.
+  const rule = ruleOf(pattern) ?? ignored('unknown to this version');
+  if (rule.effect === 'enforced' || rule.effect === 'nothing') return { path, value, edges: rule.effect };
+  return isIdle(rule, value) ? { path, value, edges: 'nothing' } : { path, value, edges: rule.effect, note: rule.note };
+}
+
+function membersOf(path: string, pattern: string, value: unknown): EffectiveMember[] {
+  if (Array.isArray(value) && value.some((item) => typeof item === 'object')) {
+    const names = itemNames(value);
+    return value.flatMap((item, index) => membersOf(`${path}[${names[index]}]`, `${pattern}[]`, item));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [memberOf(path, pattern, value)];
+  const prefix = (place: string, name: string): string => (place === '' ? name : `${place}.${name}`);
+  return Object.entries(value).flatMap(([name, inner]) => (name === 'Quantity' ? [] : membersOf(prefix(path, name), prefix(pattern, name), inner)));
+}
+
+/** Every member of the configuration with its value and what edges do with it, in the configuration's order. */
+export function effectiveMembers(config: DistributionConfig): readonly EffectiveMember[] {
+  return membersOf('', '', config);
+}
+
+/** README's table: what is not enforced, once for both kinds of behavior. */
+export function effectRows(): readonly string[] {
+  return Object.entries(effects)
+    .filter(([path, { effect }]) => (effect === 'ignored' || effect === 'closed') && !path.startsWith('CacheBehaviors.'))
+    .map(([path, { effect, note }]) => `| \`${path}\` | ${effect} | ${note} |`);
+}
