@@ -3,8 +3,11 @@ import { limits } from '../model/limits';
 import { createHold } from './hold';
 import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
+import { aliasOperations } from './nouns/alias';
+import { continuousDeploymentPolicyOperations } from './nouns/continuous-deployment-policy';
 import { distributionOperations } from './nouns/distribution';
 import { invalidationOperations } from './nouns/invalidation';
+import { distributionWebAclOperations } from './nouns/distribution-web-acl';
 import { listDistributionsByOperations } from './nouns/list-distributions-by';
 import { originRequestPolicyOperations } from './nouns/origin-request-policy';
 import { responseHeadersPolicyOperations } from './nouns/response-headers-policy';
@@ -22,6 +25,9 @@ export function createOperations(settings: OperationSettings): OperationTable {
   };
   return {
     ...distributionOperations(parts),
+    ...aliasOperations(parts),
+    ...distributionWebAclOperations(parts),
+    ...continuousDeploymentPolicyOperations(parts),
     ...listDistributionsByOperations(parts),
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),
