@@ -1,10 +1,11 @@
 // The first administrator: from the environment, or made at first start and kept in the data directory.
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Store } from '../store/store';
+import { makeCredentials, type Credentials } from './credentials';
 
 export interface Administrator {
   readonly accessKeyId: string;
@@ -12,21 +13,8 @@ export interface Administrator {
   readonly source: 'environment' | 'file' | 'made';
 }
 
-const keyAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-/** Characters of a key id, prefix included, as AWS's have. */
-const keyIdLength = 20;
-const keyIdPrefix = 'EFAK';
-/** Characters of a secret; 30 random bytes in Base64. */
-const secretBytes = 30;
 /** Bytes of credentials.json that are read at most. */
 const fileBytesMax = 4_096;
-
-function makeKeyId(): string {
-  const random = Array.from({ length: keyIdLength - keyIdPrefix.length }, () => keyAlphabet[randomInt(keyAlphabet.length)]);
-  return `${keyIdPrefix}${random.join('')}`;
-}
-
-interface Credentials { readonly accessKeyId: string; readonly secretAccessKey: string }
 
 function check(credentials: Partial<Credentials>, where: string): Credentials {
   const { accessKeyId, secretAccessKey } = credentials;
@@ -84,7 +72,7 @@ async function findCredentials(config: Config): Promise<Administrator> {
   const file = path.join(config.dataDir, 'credentials.json');
   const kept = await readCredentials(file);
   if (kept !== null) return { ...kept, source: 'file' };
-  const made = { accessKeyId: makeKeyId(), secretAccessKey: randomBytes(secretBytes).toString('base64') };
+  const made = makeCredentials();
   if (await writeCredentials(file, made)) return { ...made, source: 'made' };
   const others = await readCredentials(file);
   if (others === null) throw new Fault('bad-data-dir', 'machine', `${file} comes and goes: another process is changing it`);

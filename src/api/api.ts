@@ -1,27 +1,30 @@
 // The api process: an HTTP server that takes the CloudFront API's requests from the wire to their handlers and back.
 //
 // The life of a request: read the body, within limits → who calls → which operation → document → valid → input →
-// handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
+// allowed → handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import express, { type Express } from 'express';
+import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
-import type { Log } from '../base/log';
+import type { Log, LogFields } from '../base/log';
 import { sleep, type Service } from '../base/service';
-import { decodeDocument, encode, encodeError, inputOf, operations, type EncodedAnswer, type RequestDocument } from '../protocol/aws/rest-xml';
+import {
+  decodeDocument, encode, encodeError, inputOf, operations, type EncodedAnswer, type OperationShape, type RequestDocument, type RequestParts,
+} from '../protocol/aws/rest-xml';
 import type { SignedRequest } from '../protocol/aws/sigv4';
 import type { Author, Store } from '../store/store';
-import { createAuthenticator, type Authenticator, type TokenRequest } from './authenticate';
+import { createAuthenticator, type Authenticator } from './authenticate';
+import { accessDenied, firstUnmet, needsOf, ownNeedsOf, type Need } from './authorize';
 import { clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
-import { checkHealth } from './health';
-import type { OperationTable, Principal } from './operation';
+import type { Call, OperationHandler, OperationTable, Principal } from './operation';
+import { ownDocument, type OwnAnswer, type OwnCall, type OwnOperation, type OwnParts } from './own-operation';
+import { openOperation, ownOperations } from './own-operations';
 import { BodyReader, discardRest } from './read-body';
-import { createRoutes, type Route, type Routes } from './routes';
+import { createRoutes, pathParamsOf, type Routes } from './routes';
 
 /** What the api process is made of. */
 export interface ApiParts {
@@ -78,8 +81,10 @@ function send(exchange: Exchange, answer: EncodedAnswer): void {
   response.end(exchange.request.method === 'HEAD' ? undefined : answer.body);
 }
 
-function sendJson(exchange: Exchange, status: number, value: unknown): void {
-  send(exchange, { status, headers: { 'Content-Type': 'application/json' }, body: Buffer.from(JSON.stringify(value)) });
+function sendOwn(exchange: Exchange, answer: OwnAnswer): void {
+  const [mediaType, body] = 'json' in answer
+    ? ['application/json', answer.status === 204 ? '' : JSON.stringify(answer.json)] as const : [answer.mediaType, answer.text] as const;
+  send(exchange, { status: answer.status, headers: { ...answer.headers, 'Content-Type': mediaType }, body: Buffer.from(body) });
 }
 
 function sendError(exchange: Exchange, error: ClientError): void {
@@ -114,8 +119,11 @@ function headersOf(request: IncomingMessage): Record<string, string | undefined>
 
 class Api {
   private readonly bodies = new BodyReader();
+  private readonly own: OwnParts;
 
-  constructor(private readonly parts: ApiParts, private readonly routes: Routes, private readonly authenticator: Authenticator) {}
+  constructor(private readonly parts: ApiParts, private readonly routes: Routes, private readonly authenticator: Authenticator) {
+    this.own = { ...parts, authenticator };
+  }
 
   /** Answers, whatever happens. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -147,11 +155,14 @@ class Api {
   private async answer(exchange: Exchange): Promise<void> {
     const { request } = exchange;
     if (!exchange.path.startsWith('/')) throw new Fault('UnknownOperationException', 'caller', 'There is no operation at this path.');
-    const reading = request.method === 'GET' || request.method === 'HEAD';
-    if (reading && exchange.path === '/healthz') return this.answerHealth(exchange);
-    if (reading && exchange.path === '/openapi.yaml') return this.answerDescription(exchange);
+    const open = openOperation(request.method ?? '', exchange.path);
+    if (open !== null && open.node['requestBody'] === undefined) {
+      await this.answerOwn(exchange, open, { pathParams: pathParamsOf(open.path, exchange.path), body: Buffer.alloc(0) }, null);
+      discardRest(request);
+      return;
+    }
     await this.bodies.with(request, async (body) => {
-      if (request.method === 'POST' && exchange.path === '/edgefront/v1/tokens') return this.answerToken(exchange, body);
+      if (open !== null) return this.answerOwn(exchange, open, { pathParams: {}, body }, null);
       const principal = await this.authenticator.authenticate(this.callerOf(exchange, body));
       return this.answerOperation(exchange, body, principal);
     });
@@ -167,60 +178,91 @@ class Api {
 
   private async answerOperation(exchange: Exchange, body: Buffer, principal: Principal): Promise<void> {
     const query = new URLSearchParams(exchange.rawQuery);
-    const route = this.routes.match(exchange.request.method ?? '', exchange.path, query);
-    if (operations().has(route.operationId)) return this.answerCloudFront(exchange, route, query, body, principal);
-    if (route.operationId === 'ListNodes') {
-      sendJson(exchange, 200, { nodes: await this.parts.store.nodes.list(this.parts.config.nodeLostMs) });
-      return;
-    }
-    throw new Fault('MethodNotAllowed', 'caller', 'The specified method is not allowed at this path.');
+    const { operationId, pathParams } = this.routes.match(exchange.request.method ?? '', exchange.path, query);
+    const operation = operations().get(operationId);
+    if (operation !== undefined) return this.answerCloudFront(exchange, operation, { pathParams, query, body }, principal);
+    const own = ownOperations.get(operationId);
+    assert(own !== undefined, `operation ${operationId} of the document is CloudFront's or ours`);
+    return this.answerOwn(exchange, own, { pathParams, body }, principal);
   }
 
-  private async answerCloudFront(exchange: Exchange, route: Route, query: URLSearchParams, body: Buffer, principal: Principal): Promise<void> {
-    const { operationId } = route;
-    const operation = operations().get(operationId) as NonNullable<ReturnType<ReturnType<typeof operations>['get']>>;
+  private async answerCloudFront(
+    exchange: Exchange, operation: OperationShape, request: Pick<RequestParts, 'pathParams' | 'query' | 'body'>, principal: Principal,
+  ): Promise<void> {
     const document = decodeDocument(operation, {
-      pathParams: route.pathParams, query, headers: headersOf(exchange.request), body,
-      format: isJson(exchange.request.headers['content-type']) ? 'json' : 'xml',
+      ...request, headers: headersOf(exchange.request), format: isJson(exchange.request.headers['content-type']) ? 'json' : 'xml',
     });
-    this.routes.validate(operationId, document);
+    this.routes.validate(operation.name, document);
     const input = inputOf(operation, document);
-    const handler = Object.hasOwn(this.parts.operations, operationId) ? this.parts.operations[operationId] : undefined;
-    if (handler === undefined) throw new Fault('NotImplemented', 'caller', `The operation ${operationId} is not implemented.`);
-    const call = { operation: operationId, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) };
-    const output = await this.parts.store.onBehalfOf(authorOf(exchange, operationId, principal), () => handler(call));
+    // Who may do everything costs nothing to look up.
+    if (principal.policy !== null) {
+      this.authorize(exchange, operation.name, principal, await needsOf(operation, input, this.parts.store, this.parts.config.accountId));
+    }
+    const output = await this.parts.store.onBehalfOf(authorOf(exchange, operation.name, principal), () =>
+      this.carryOut(exchange, operation.name, input, principal));
     send(exchange, encode(operation, output, answerFormat(exchange.request)));
   }
 
-  private async answerToken(exchange: Exchange, body: Buffer): Promise<void> {
-    const document = tokenDocument(body);
-    this.routes.validate('CreateToken', document);
-    const wanted = (document.body ?? {}) as TokenRequest;
-    sendJson(exchange, 200, await this.authenticator.createToken(this.callerOf(exchange, body), wanted));
+  /** @throws Fault from the caller: `AccessDenied` */
+  private authorize(exchange: Exchange, operation: string, principal: Principal, needs: readonly Need[]): void {
+    const unmet = firstUnmet(principal, needs);
+    if (unmet === null) return;
+    const { need, decision } = unmet;
+    this.refused(exchange, operation, principal, { action: need.action, resource: (need.resource ?? need.anyOfType ?? '*').slice(0, 512), reason: decision });
+    throw accessDenied(unmet);
   }
 
-  private async answerHealth(exchange: Exchange): Promise<void> {
-    const health = await checkHealth(this.parts.store, this.parts.config);
-    sendJson(exchange, health.status === 'ok' ? 200 : 503, health);
-    discardRest(exchange.request);
+  /** A line for whoever watches over the keys; what the caller sent as a body or a header is not in it. */
+  private refused(exchange: Exchange, operation: string, { accessKeyId }: Principal, why: LogFields): void {
+    const address = exchange.request.socket.remoteAddress ?? '';
+    this.parts.log.warn('access-denied', { accessKeyId, operation, ...why, address, requestId: exchange.requestId });
   }
 
-  private async answerDescription(exchange: Exchange): Promise<void> {
-    const body = await readFile(path.join(__dirname, '..', '..', 'openapi.yaml'));
-    send(exchange, { status: 200, headers: { 'Content-Type': 'application/yaml' }, body });
-    discardRest(exchange.request);
+  private authorizeOwn(exchange: Exchange, operation: OwnOperation, principal: Principal, path: OwnCall['path']): void {
+    if (operation.access === 'administrator' && principal.policy !== null) {
+      this.refused(exchange, operation.operationId, principal, { reason: 'not-an-administrator' });
+      throw new Fault('AccessDenied', 'caller', 'Only an administrator, an access key without a policy, may do this.');
+    }
+    this.authorize(exchange, operation.operationId, principal, ownNeedsOf(operation, path, this.parts.config.accountId));
+  }
+
+  /** Calls the handler of an operation of CloudFront's. @throws Fault from the caller: `NotImplemented`; what the handler throws */
+  private carryOut(exchange: Exchange, operation: string, input: Call['input'], principal: Principal): ReturnType<OperationHandler> {
+    const handler = Object.hasOwn(this.parts.operations, operation) ? this.parts.operations[operation] : undefined;
+    if (handler === undefined) throw new Fault('NotImplemented', 'caller', `The operation ${operation} is not implemented.`);
+    return handler({ operation, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) });
+  }
+
+  /** Answers an operation of Edgefront's own. `principal` null: anybody may call it. */
+  private async answerOwn(
+    exchange: Exchange, operation: OwnOperation, request: { readonly pathParams: Readonly<Record<string, string>>; readonly body: Buffer },
+    principal: Principal | null,
+  ): Promise<void> {
+    const document = documentOf(operation, {
+      ...request, query: new URLSearchParams(exchange.rawQuery), headers: headersOf(exchange.request),
+    });
+    this.routes.validate(operation.operationId, document);
+    if (principal !== null) this.authorizeOwn(exchange, operation, principal, document.path);
+    const call: OwnCall = {
+      ...document, principal, caller: this.callerOf(exchange, request.body),
+      cloudFront: (name, input) => {
+        assert(principal !== null, 'an operation of CloudFront\'s is never carried out for nobody');
+        return this.carryOut(exchange, name, input, principal);
+      },
+    };
+    const work = (): Promise<OwnAnswer> => operation.handle(call, this.own);
+    const answer = await (principal === null ? work() : this.parts.store.onBehalfOf(authorOf(exchange, operation.operationId, principal), work));
+    sendOwn(exchange, answer);
   }
 }
 
-function tokenDocument(body: Buffer): RequestDocument {
-  if (body.length === 0) return { path: {}, query: {}, header: {}, body: undefined };
+function documentOf(operation: OwnOperation, request: Parameters<typeof ownDocument>[1]): RequestDocument {
   try {
-    const value = JSON.parse(body.toString('utf8')) as RequestDocument['body'];
-    if (typeof value === 'object' && value !== null) return { path: {}, query: {}, header: {}, body: value };
-  } catch {
-    // Refused below, as a JSON text that is no object is.
+    return ownDocument(operation, request);
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw new Fault('MalformedInput', 'caller', 'The body must be a JSON text.');
   }
-  throw new Fault('MalformedInput', 'caller', 'The body must be a JSON object.');
 }
 
 /** The Express application, without a listener. */

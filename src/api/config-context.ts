@@ -1,7 +1,7 @@
 // Looks up what a configuration refers to, so that the model's rules can be applied without waiting.
 import type { ConfigContext } from '../model/config-context';
 import { isManaged } from '../model/managed-policies';
-import type { Reference } from '../model/references';
+import { livesElsewhere, type Reference } from '../model/references';
 import type { OperationParts } from './parts';
 import { isId } from './verbs';
 
@@ -10,17 +10,18 @@ export const preparationsMax = 3;
 /** Look-ups under way at once for one request. */
 const lookupsMax = 8;
 
-async function exists({ kind, id }: Reference, { store }: OperationParts): Promise<boolean> {
-  // Web ACLs live in another service; every one is taken to exist.
-  if (kind === 'web-acl') return true;
+/** Whether there is such a row now; managed policies have none. */
+export async function exists({ kind, id }: Reference, { store }: OperationParts): Promise<boolean> {
+  if (livesElsewhere(kind)) return true;
+  // Ids of another form exist nowhere, and are not worth a look into the database.
+  if (!isId(id)) return false;
   return (kind === 'distribution' ? await store.distributions.get('web', id) : await store.resources.get(kind, id)) !== null;
 }
 
 /** The context of one request: which of the references exist is decided now. */
 export async function configContext(references: readonly Reference[], parts: OperationParts): Promise<ConfigContext> {
   const found = new Set<string>();
-  // Ids of another form exist nowhere, and are not worth a look into the database.
-  const toFind = references.filter(({ kind, id }) => isId(id) && !isManaged(kind, id));
+  const toFind = references.filter(({ kind, id }) => !isManaged(kind, id));
   for (let start = 0; start < toFind.length; start += lookupsMax) {
     await Promise.all(toFind.slice(start, start + lookupsMax).map(async ({ kind, id }) => {
       if (await exists({ kind, id }, parts)) found.add(`${kind}/${id}`);

@@ -12,16 +12,21 @@ export interface ClientError {
 
 // Codes that CloudFront sends without listing them in its model (CloudFront API Reference, "Common Errors"), and ours.
 const commonStatuses: ReadonlyMap<string, number> = new Map([
+  ['AccessDenied', 403],
   ['ExpiredToken', 403],
   ['IncompleteSignature', 400],
   ['InternalFailure', 500],
   ['InvalidClientTokenId', 403],
   ['InvalidationBatchAlreadyExists', 409],
+  ['LastAdministrator', 409],
   ['MalformedInput', 400],
+  ['MalformedPolicyDocument', 400],
   ['MalformedQueryString', 400],
   ['MalformedXML', 400],
   ['MethodNotAllowed', 405],
   ['MissingAuthenticationToken', 403],
+  ['NoSuchAccessKey', 404],
+  ['NoSuchVersion', 404],
   ['NotImplemented', 501],
   ['RequestEntityTooLarge', 413],
   ['RequestExpired', 400],
@@ -29,6 +34,7 @@ const commonStatuses: ReadonlyMap<string, number> = new Map([
   ['ServiceUnavailable', 503],
   ['SignatureDoesNotMatch', 403],
   ['ThrottlingException', 429],
+  ['TooManyAccessKeys', 400],
   ['UnknownOperationException', 404],
   ['UnsupportedMediaType', 415],
 ]);

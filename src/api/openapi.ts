@@ -5,9 +5,8 @@
 import { stringify } from 'yaml';
 import { bodyBytesMax, errorStatuses, operations, type OperationShape } from '../protocol/aws/rest-xml';
 import type { Member, MessageShape, Shape, StructureShape } from '../protocol/aws/schemas';
+import type { Node } from './own-operation';
 import { ownPaths, ownSchemas } from './own-operations';
-
-export type Node = { [key: string]: unknown };
 
 /** An operation's path in the document: what tells it from others beyond the path stands after `#`. */
 export function documentPath(operation: OperationShape): string {

@@ -1,99 +1,55 @@
-// Edgefront's own operations as the OpenAPI document describes them: tokens, nodes, health, the document itself.
-import { tokenExpiresSMax, tokenExpiresSMin } from './token';
+// The table of Edgefront's own operations; a new group is one more line here.
+import { knownActions } from './authorize';
+import { text, type Node, type OwnOperation } from './own-operation';
+import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
+import { descriptionOperations } from './own/description';
+import { auditOperations, auditSchemas } from './own/audit';
+import { fleetOperations, fleetSchemas } from './own/fleet';
+import { historyOperations, historySchemas } from './own/history';
+import { tokenOperations, tokenSchemas } from './own/tokens';
 
-type Node = { [key: string]: unknown };
+const all: readonly OwnOperation[] = [
+  ...tokenOperations,
+  ...accessKeyOperations(() => knownActions(all)),
+  ...historyOperations,
+  ...auditOperations,
+  ...fleetOperations,
+  ...descriptionOperations,
+];
 
-const json = (schema: Node): Node => ({ 'application/json': { schema } });
-const refer = (name: string): Node => ({ $ref: `#/components/schemas/${name}` });
-const failure = (description: string): Node => ({ description, content: json(refer('ErrorResponse')) });
+/** By name. */
+export const ownOperations: ReadonlyMap<string, OwnOperation> = new Map(all.map((operation) => [operation.operationId, operation]));
+
+const opens = all.filter((operation) => operation.access === 'open').map((operation) => ({
+  operation, method: operation.method.toUpperCase(), segments: operation.path.split('/'),
+}));
+
+/** The operation that anybody may call at this path; null when there is none. HEAD is answered like GET, without a body. */
+export function openOperation(method: string, path: string): OwnOperation | null {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const given = path.split('/');
+  return opens.find((open) => open.method === wanted && open.segments.length === given.length
+    && open.segments.every((segment, i) => segment === given[i] || (segment.startsWith('{') && given[i] !== '')))?.operation ?? null;
+}
 
 /** Paths of the document. */
 export function ownPaths(): Record<string, Node> {
-  return {
-    '/edgefront/v1/tokens': {
-      post: {
-        operationId: 'CreateToken',
-        summary: 'Gives a bearer token for an access key, named in the body or by a signature.',
-        security: [],
-        requestBody: { required: false, content: json(refer('CreateTokenRequest')) },
-        responses: {
-          200: { description: 'A token.', content: json(refer('Token')) },
-          403: failure('The access key or its secret is wrong.'),
-          429: failure('Too many wrong attempts; try again later.'),
-        },
-      },
-    },
-    '/edgefront/v1/nodes': {
-      get: {
-        operationId: 'ListNodes',
-        summary: 'Lists every node of the fleet and what it has applied.',
-        responses: { 200: { description: 'The nodes.', content: json(refer('NodeList')) } },
-      },
-    },
-    '/healthz': {
-      get: {
-        operationId: 'GetHealth',
-        summary: 'Says whether the database, a worker and at least one edge are ready.',
-        security: [],
-        responses: {
-          200: { description: 'Ready.', content: json(refer('Health')) },
-          503: { description: 'Not ready, with the reason.', content: json(refer('Health')) },
-        },
-      },
-    },
-    '/openapi.yaml': {
-      get: {
-        operationId: 'GetOpenApi',
-        summary: 'Returns this document.',
-        security: [],
-        responses: { 200: { description: 'The document.', content: { 'application/yaml': { schema: { type: 'string' } } } } },
-      },
-    },
-  };
+  const paths: Record<string, Node> = {};
+  for (const { operationId, method, path, access, node } of all) {
+    const described: Node = { operationId, ...structuredClone(node), ...(access === 'open' ? { security: [] } : {}) };
+    paths[path] = { ...paths[path], [method]: described };
+  }
+  return paths;
 }
-
-const text: Node = { type: 'string' };
-const count: Node = { type: 'integer', format: 'int64' };
 
 /** Schemas that the document's paths refer to, the error's included. */
 export function ownSchemas(): Record<string, Node> {
-  return {
-    CreateTokenRequest: {
-      type: 'object', additionalProperties: false,
-      properties: {
-        accessKeyId: { type: 'string', minLength: 1, maxLength: 128 },
-        secretAccessKey: { type: 'string', minLength: 1, maxLength: 256, format: 'password' },
-        expiresInSeconds: { type: 'integer', minimum: tokenExpiresSMin, maximum: tokenExpiresSMax },
-      },
-    },
-    Token: {
-      type: 'object', required: ['token', 'expiresAt'],
-      properties: { token: text, expiresAt: { type: 'string', format: 'date-time' } },
-    },
-    Health: {
-      type: 'object', required: ['status'],
-      properties: { status: { type: 'string', enum: ['ok', 'unavailable'] }, reason: text },
-    },
-    Node: {
-      type: 'object',
-      required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals'],
-      properties: {
-        id: text,
-        role: { type: 'string', enum: ['edge', 'router', 'worker'] },
-        pop: text,
-        addresses: { type: 'array', items: text },
-        version: text,
-        connected: { type: 'boolean' },
-        live: { type: 'boolean' },
-        ackedSeq: count,
-        lastSeen: { type: 'string', format: 'date-time' },
-        refusals: {
-          type: 'array',
-          items: { type: 'object', required: ['site', 'seq', 'reason'], properties: { site: text, seq: count, reason: text } },
-        },
-      },
-    },
-    NodeList: { type: 'object', required: ['nodes'], properties: { nodes: { type: 'array', items: refer('Node') } } },
+  return structuredClone({
+    ...tokenSchemas,
+    ...accessKeySchemas,
+    ...historySchemas,
+    ...auditSchemas,
+    ...fleetSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },
       properties: {
@@ -104,5 +60,5 @@ export function ownSchemas(): Record<string, Node> {
         RequestId: text,
       },
     },
-  };
+  });
 }

@@ -8,7 +8,7 @@ import { refuse } from '../model/refusal';
 import { prepareTags } from '../model/tags';
 import type { Tags } from '@aws-sdk/client-cloudfront';
 import type { Page, ResourceContent, ResourceCreated, ResourceRow, ResourceUpdated } from '../store/store';
-import { configContext, preparationsMax } from './config-context';
+import { configContext, exists, preparationsMax } from './config-context';
 import type { Call } from './operation';
 import type { OperationParts } from './parts';
 import { preconditionFailed, type Noun } from './verbs';
@@ -30,9 +30,12 @@ export interface ResourceNoun<Config extends object> extends Pick<Noun<ResourceR
   /** Of the request as sent: what to look up before `prepare`. The prepared one is asked, too, for what to hold. @throws Refusal */
   references?(config: Config): readonly Reference[] | Promise<readonly Reference[]>;
   /** Host names it serves (lower case). */
-  aliases?(config: Config): readonly string[];
-  /** Fills in defaults and applies the rules; idempotent. `current`: the configuration to be replaced. */
-  prepare(config: Config, context: ConfigContext, current: Config | null): Config;
+  aliases?(config: Config, attributes: Row): readonly string[];
+  /**
+   * Fills in defaults and applies the rules; idempotent. `current`: the configuration to be replaced. A noun whose rules ask
+   * for more than whether a reference exists reads it here.
+   */
+  prepare(config: Config, context: ConfigContext, current: Config | null): Config | Promise<Config>;
   /** What the service adds to a new one. */
   attributes?(random: RandomBytes, config: Config): Row;
   /** Quota on how many there may be, and its error. */
@@ -43,6 +46,10 @@ export interface ResourceNoun<Config extends object> extends Pick<Noun<ResourceR
   /** True: a create with a caller's reference already used and the same content is answered with the first one. */
   readonly sameAgain?: (existing: Config, config: Config) => boolean;
   readonly inUse: string;
+  /** What must hold before it may go, beside that nothing refers to it. @throws Refusal */
+  checkRemoval?(row: ResourceRow, config: Config): void;
+  /** What the items of a list must refer to, where the request asks for such ones only. */
+  filter?(call: Call): Reference | undefined;
   /** Null: nothing to wait for. */
   readonly waits?: true;
   /** Those every account has, which cannot be changed. */
@@ -62,7 +69,7 @@ function managedRow(kind: ResourceKind, { id, config }: ManagedPolicy<object>): 
   };
 }
 
-const worded = (name: string): string => name.replace(/([a-z])(?=[A-Z])/g, '$1 ').toLowerCase();
+const worded = (name: string): string => name.replace(/([a-z])(?=[A-Z])/g, '$1 ').replaceAll('-', ' ').toLowerCase();
 
 class Resources<Config extends object> {
   private readonly managed: ReadonlyMap<string, ResourceRow>;
@@ -80,7 +87,7 @@ class Resources<Config extends object> {
 
   private async content(config: Config, attributes: Row): Promise<ResourceContent> {
     const { noun, parts } = this;
-    const aliases = noun.aliases?.(config);
+    const aliases = noun.aliases?.(config, attributes);
     return {
       etag: versionTag(parts.random), name: noun.nameOf(config), config: config as unknown as Row, attributes,
       references: await noun.references?.(config) ?? [], ...(aliases === undefined ? {} : { aliases }),
@@ -147,6 +154,7 @@ class Resources<Config extends object> {
   async remove(current: ResourceRow): Promise<void> {
     const { noun, parts } = this;
     if (this.managed.has(current.id)) refuse('IllegalDelete', `A managed ${worded(noun.name)} cannot be deleted.`);
+    noun.checkRemoval?.(current, this.configOf(current));
     const outcome = await parts.store.resources.remove(noun.kind, current.id, current.etag);
     switch (outcome.outcome) {
       case 'done': return;
@@ -159,6 +167,8 @@ class Resources<Config extends object> {
   /** Managed ones come first; `Type` shows one sort only. */
   async list(marker: string | null, itemsMax: number, call: Call): Promise<Page<ResourceRow>> {
     const { noun, parts } = this;
+    const where = noun.filter?.(call);
+    if (where !== undefined && !await exists(where, parts)) refuse(noun.missing, `The specified ${worded(where.kind)} does not exist.`);
     const type = noun.managed === undefined ? 'custom' : call.input['Type'];
     const rows = type === 'custom' ? [] : [...this.managed.values()];
     const at = marker === null ? -1 : rows.findIndex((row) => row.id === marker);
@@ -168,7 +178,7 @@ class Resources<Config extends object> {
     if (last !== undefined && at + 1 + items.length < rows.length) return { items, nextMarker: last.id };
     if (type === 'managed') return { items, nextMarker: null };
     // One custom row more than fits says whether there is another page.
-    const rest = await parts.store.resources.list(noun.kind, inManaged ? null : marker, Math.max(1, itemsMax - items.length));
+    const rest = await parts.store.resources.list(noun.kind, inManaged ? null : marker, Math.max(1, itemsMax - items.length), where);
     if (items.length < itemsMax) return { items: [...items, ...rest.items], nextMarker: rest.nextMarker };
     return { items, nextMarker: rest.items.length === 0 ? null : last?.id ?? null };
   }

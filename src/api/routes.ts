@@ -37,7 +37,8 @@ function pathToMatch(method: string, path: string, query: URLSearchParams): stri
   return found === undefined ? plain : documentPath(found);
 }
 
-function pathParamsOf(template: string, path: string): Record<string, string> {
+/** Values of the template's labels, percent-decoded. @throws Fault from the caller: `UnknownOperationException` */
+export function pathParamsOf(template: string, path: string): Record<string, string> {
   const values = path.split('/');
   try {
     return Object.fromEntries((template.split('#', 1)[0] ?? '').split('/').flatMap((segment, index): [string, string][] => {

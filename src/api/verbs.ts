@@ -1,7 +1,7 @@
 // Create, Get, GetConfig, Update, Delete and List, written once for every noun.
 //
 // A noun says how its rows are kept and shown; the verbs know ids, ETag and If-Match, Location, and paging.
-import { refuse } from '../model/refusal';
+import { Refusal, refuse } from '../model/refusal';
 import { operations } from '../protocol/aws/rest-xml';
 import type { Page } from '../store/store';
 import type { Call, OperationHandler, OperationTable } from './operation';
@@ -131,6 +131,24 @@ export async function find<Row extends Versioned>(noun: Found<Row>, id: unknown)
 export async function findVersion<Row extends Versioned>(noun: Found<Row>, id: unknown, version: string): Promise<Row> {
   const row = await find(noun, id);
   return row.etag === version ? row : preconditionFailed();
+}
+
+/** How often a write without If-Match is tried in all while other callers are quicker. */
+const newestAttemptsMax = 10;
+
+/**
+ * A read and a write for operations that have no If-Match: whatever the newest version is, it is the one that is meant.
+ * @throws Refusal PreconditionFailed when others were quicker every time
+ */
+export async function newestVersion<T>(readAndWrite: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readAndWrite();
+    } catch (thrown) {
+      const outrun = thrown instanceof Refusal && thrown.code === 'PreconditionFailed';
+      if (!outrun || attempt === newestAttemptsMax) throw thrown;
+    }
+  }
 }
 
 const payloadMember = (noun: Pick<Noun<Versioned>, 'name' | 'payload'>): string => noun.payload ?? noun.name;

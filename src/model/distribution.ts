@@ -2,7 +2,7 @@
 //
 // prepareDistributionConfig is idempotent: what it returns is what CloudFront would echo, and is accepted unchanged.
 import type {
-  CustomErrorResponse, CustomErrorResponses, DistributionConfig, LoggingConfig, Restrictions, ViewerMtlsConfig,
+  CustomErrorResponse, CustomErrorResponses, DistributionConfig, LoggingConfig, Origin, Restrictions, ViewerMtlsConfig,
 } from '@aws-sdk/client-cloudfront';
 import { distinct, oneOf, required, text, wholeNumber } from './argument';
 import { prepareBehaviors } from './cache-behavior';
@@ -14,6 +14,7 @@ import { isHeaderName, prepareOriginGroups, prepareOrigins } from './origin';
 import { checkQuantities, filled, itemsOf, listed, present } from './quantity';
 import { refuse } from './refusal';
 import { isRelativePath } from './relative-path';
+import { isTenantOnly, prepareTemplateOrigins, prepareTenantConfig } from './tenant-config';
 import { prepareViewerCertificate } from './viewer-certificate';
 
 /** guide: distribution-web-values-specify, Default Root Object. */
@@ -109,15 +110,6 @@ function checkViewerMtls(mtls: ViewerMtlsConfig | undefined, config: Distributio
   if (store === undefined && mtls.Mode !== 'passthrough') refuse('InvalidArgument', 'The parameter TrustStoreConfig is required.');
 }
 
-/**
- * Departure: distributions for tenants are refused, because there are no tenants here that could have one.
- */
-function checkConnectionMode(config: DistributionConfig): void {
-  if (config.TenantConfig !== undefined || (config.ConnectionMode !== undefined && config.ConnectionMode !== 'direct')) {
-    refuse('InvalidArgument', 'The parameter ConnectionMode must be direct, without TenantConfig: distribution tenants are not offered.');
-  }
-}
-
 /** guide: continuous-deployment: viewers reach a staging distribution through its primary only, never by a name of its own. */
 function checkStaging(config: DistributionConfig): void {
   // guide: continuous-deployment, quotas and other considerations.
@@ -182,13 +174,14 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
   const aliases = itemsOf(config.Aliases);
   checkAliases(aliases, context.domain, 'TooManyDistributionCNAMEs', limits);
   const scalars = scalarsOf(config, limits);
-  const origins = prepareOrigins(itemsOf(config.Origins), context);
+  const tenantConfig = prepareTenantConfig(config, limits);
+  const prepare = (given: readonly Origin[]): Origin[] => prepareOrigins(given, context);
+  const origins = isTenantOnly(config) ? prepareTemplateOrigins(itemsOf(config.Origins), prepare) : prepare(itemsOf(config.Origins));
   const groups = prepareOriginGroups(itemsOf(config.OriginGroups), origins, limits);
   const behaviors = prepareBehaviors(
     required(config.DefaultCacheBehavior, 'DefaultCacheBehavior'), itemsOf(config.CacheBehaviors),
     { origins, groups, httpVersion: scalars.HttpVersion ?? '' }, context,
   );
-  checkConnectionMode(config);
   checkStaging(config);
   checkReferences(config, context);
   checkCacheTags(config, limits);
@@ -208,6 +201,7 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
     Enabled: required(config.Enabled, 'Enabled'),
     ViewerCertificate: prepareViewerCertificate(config.ViewerCertificate),
     Restrictions: restrictionsOf(config.Restrictions),
+    TenantConfig: tenantConfig,
   });
 }
 
@@ -221,6 +215,9 @@ export function checkDistributionUpdate(current: DistributionConfig, next: Distr
   }
   if (current.Staging !== next.Staging) {
     refuse('IllegalUpdate', 'The update contains modifications that are not allowed: Staging cannot be changed.');
+  }
+  if (isTenantOnly(current) !== isTenantOnly(next)) {
+    refuse('IllegalUpdate', 'The update contains modifications that are not allowed: ConnectionMode cannot be changed.');
   }
 }
 

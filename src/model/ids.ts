@@ -6,7 +6,10 @@ export type RandomBytes = (count: number) => Uint8Array;
 
 const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const lowerAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const mixedAlphabet = `ABCDEFGHIJKLMNOPQRSTUVWXYZ${lowerAlphabet}`;
 const idTailChars = 13;
+/** Of the newer nouns' ids, after a prefix that says which noun it is. */
+const prefixedTailChars = 27;
 /** Draws of which not one in sixteen bytes is usable mean a broken source, not bad luck. */
 const drawsMax = 64;
 
@@ -26,6 +29,29 @@ function pick(random: RandomBytes, alphabet: string, length: number): string {
 /** `E` and 13 of `[A-Z0-9]`: distributions of both kinds, origin access identities. */
 export function resourceId(random: RandomBytes): string {
   return `E${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** `K` and 13 of `[A-Z0-9]`: public keys. */
+export function publicKeyId(random: RandomBytes): string {
+  return `K${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** `P` or `C` and 13 of `[A-Z0-9]`: profiles and configurations of field-level encryption. */
+export function encryptionId(kind: 'profile' | 'config', random: RandomBytes): string {
+  return `${kind === 'profile' ? 'P' : 'C'}${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** A prefix, an underscore and 22 of `[A-Za-z0-9]`: the newer nouns, such as VPC origins (`vo_…`). */
+export function tokenId(prefix: string, random: RandomBytes): string {
+  return `${prefix}_${pick(random, mixedAlphabet, 22)}`;
+}
+
+/** A random UUID (RFC 9562 section 5.4): key groups. */
+export function uuid(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16));
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 /** A version of a resource; looks like an id, sent without quotes. */
@@ -59,4 +85,14 @@ export function arnOf(kind: 'web' | 'streaming', accountId: string, id: string):
 /** 96 hexadecimal digits, the form of an S3 canonical user id. */
 export function canonicalUserId(random: RandomBytes): string {
   return Buffer.from(random(48)).toString('hex');
+}
+
+/** `cg_` and 27 letters and digits. */
+export function connectionGroupId(random: RandomBytes): string {
+  return `cg_${pick(random, mixedAlphabet, prefixedTailChars)}`;
+}
+
+/** `dt_` and 27 letters and digits. */
+export function distributionTenantId(random: RandomBytes): string {
+  return `dt_${pick(random, mixedAlphabet, prefixedTailChars)}`;
 }

@@ -34,6 +34,49 @@ export const limits = {
   trustedSignersMax: 5,
   /** guide: cloudfront-limits, key groups (of one cache behavior). */
   keyGroupsMax: 4,
+  /**
+   * Public keys, and groups of them. Departure, ours, as for distributions: CloudFront starts at 10 of each (guide:
+   * cloudfront-limits, field-level encryption; key groups), which is few for a fleet that serves many customers.
+   */
+  publicKeysMax: 10_000,
+  keyGroupsTotalMax: 10_000,
+  /** guide: cloudfront-limits, key groups. */
+  publicKeysPerKeyGroupMax: 5,
+  /** guide: cloudfront-limits, distributions. */
+  originAccessControlsMax: 100,
+  /** model: OriginAccessControlConfig.Name; ours for its description. */
+  originAccessControlNameCharsMax: 64,
+  originAccessControlDescriptionCharsMax: 256,
+  /** guide: cloudfront-limits, field-level encryption. */
+  encryptionConfigsMax: 10,
+  encryptionProfilesMax: 10,
+  fieldPatternsMax: 10,
+  queryArgProfilesMax: 5,
+  /** ours: every entity has a pattern at least, and there is one content type whose fields can be found. */
+  encryptionEntitiesMax: 10,
+  contentTypeProfilesMax: 1,
+  /** guide: field-level-encryption, field name pattern; query argument. */
+  fieldPatternCharsMax: 128,
+  queryArgCharsMax: 128,
+  /** ours: characters of keys' ids, providers and patterns of one profile together. */
+  encryptionProfileCharsMax: 1024,
+  /** guide: cloudfront-limits, general. */
+  realtimeLogConfigsMax: 150,
+  /** guide: cloudfront-limits, distributions. */
+  vpcOriginsMax: 25,
+  /** ours: CloudFront starts at none and gives them on request. */
+  anycastIpListsMax: 100,
+  ipamCidrsMax: 42,
+  /** ours. */
+  trustStoresMax: 100,
+  resourcePoliciesMax: 10_000,
+  policyDocumentCharsMax: 20_480,
+  /** Amazon S3 user guide: object keys. */
+  objectKeyCharsMax: 1024,
+  /** ours: an RSA key of 2048 bits in PEM has about 450 characters. */
+  encodedKeyCharsMax: 2048,
+  /** guide: field-level-encryption, names of keys and profiles; ours for other nouns that say nothing. */
+  resourceNameCharsMax: 128,
   /** guide: cloudfront-limits, functions (associations of one distribution). */
   functionAssociationsMax: 100,
   lambdaAssociationsMax: 100,
@@ -103,6 +146,22 @@ export const limits = {
   ttlSMax: 3_153_600_000,
   /** model: DistributionConfig, CloudFrontOriginAccessIdentityConfig. */
   commentCharsMax: 128,
+  /** guide: cloudfront-limits, multi-tenant distributions. Departure, ours, as distributionsMax: tenants may be as many as distributions. */
+  connectionGroupsMax: 10_000,
+  distributionTenantsMax: 100_000,
+  /** model: UpdateDistributionTenantRequest.Domains. */
+  tenantDomainsMax: 5,
+  /** ours; parameters one multi-tenant distribution defines. */
+  tenantParametersMax: 100,
+  /** API reference: Parameter, ParameterDefinition. */
+  parameterNameCharsMax: 128,
+  parameterValueCharsMax: 256,
+  /** API reference: CreateConnectionGroup, CreateDistributionTenant. */
+  entityNameCharsMin: 3,
+  entityNameCharsMax: 128,
+  /** ours: keys of one installation; all of them are shown on one page. */
+  accessKeysMax: 1_000,
+  accessKeyNameCharsMax: 128,
   /** ours. */
   callerReferenceCharsMax: 128,
   originIdCharsMax: 128,

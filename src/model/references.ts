@@ -9,11 +9,13 @@ export type ResourceKind =
   | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
   | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'vpc-origin';
 
-/**
- * What a configuration can name. Functions and real-time log configurations have their names for ids. Web ACLs live in
- * another service: which distributions name one is kept, and every one is taken to exist.
- */
-export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl';
+/** What a configuration can name. Functions and real-time log configurations have their names for ids. */
+export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl' | 'certificate';
+
+/** Web ACLs and certificates live in other services: who names one is kept, and every one is taken to exist. */
+export function livesElsewhere(kind: ReferenceKind): kind is 'web-acl' | 'certificate' {
+  return kind === 'web-acl' || kind === 'certificate';
+}
 
 export interface Reference {
   readonly kind: ReferenceKind;

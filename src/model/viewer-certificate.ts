@@ -14,7 +14,7 @@ const protocolVersions = [
 ] as const;
 
 /** ACM certificates must be in us-east-1 (model: ViewerCertificate.ACMCertificateArn). */
-const acmArn = /^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate\/[A-Za-z0-9-]{1,64}$/;
+export const acmArn = /^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate\/[A-Za-z0-9-]{1,64}$/;
 const iamId = /^[A-Za-z0-9]{16,128}$/;
 
 interface OwnCertificate {

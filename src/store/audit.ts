@@ -27,10 +27,11 @@ export async function appendAudit(tx: Tx, { subject, subjectId, action }: Subjec
 
 export function auditIn(database: Database): AuditStore {
   return {
-    list: async ({ subject, subjectId, before }, itemsMax) => {
+    list: async ({ subject, subjectId, accessKeyId, before }, itemsMax) => {
       const records = await database.read((prisma) => prisma.audit.findMany({
         where: {
           ...(subject === undefined ? {} : { subject }), ...(subjectId === undefined ? {} : { subjectId }),
+          ...(accessKeyId === undefined ? {} : { accessKeyId }),
           ...(before === undefined ? {} : { id: { lt: before } }),
         },
         orderBy: { id: 'desc' }, take: itemsMax,

@@ -2,7 +2,7 @@
 import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
 import { aliasesUnder, ownersOf, releaseAliases, replaceAliases } from './aliases';
-import { removeReferences, userOf, writeReferences } from './references';
+import { checkReferences, removeReferences, userOf, writeReferences } from './references';
 import { removeOwned } from './resources';
 import type {
   AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
@@ -32,7 +32,8 @@ function referrerOf(kind: DistributionKind, id: string): Referrer {
   return { kind: kind === 'web' ? 'distribution' : 'streaming-distribution', id };
 }
 
-async function writeDetails(tx: Tx, id: string, facts: DistributionFacts): Promise<void> {
+async function writeDetails(tx: Tx, kind: DistributionKind, id: string, facts: DistributionFacts): Promise<void> {
+  await writeReferences(tx, referrerOf(kind, id), facts.references);
   if (facts.origins.length > 0) {
     await tx.origin.createMany({
       data: facts.origins.map((origin) => ({
@@ -43,11 +44,11 @@ async function writeDetails(tx: Tx, id: string, facts: DistributionFacts): Promi
   await tx.geoRestriction.create({ data: { distributionId: id, type: facts.geo.type, locations: [...facts.geo.locations] } });
 }
 
-/** Within the turn: writes what it names, the change and its version. */
+/** Within the turn: checks what it names, writes the change and its version. */
 async function finish(
-  tx: Tx, kind: DistributionKind, id: string, facts: DistributionFacts,
+  tx: Tx, id: string, facts: DistributionFacts,
 ): Promise<{ readonly outcome: 'done'; readonly row: DistributionRow } | Dangling | OverUsed> {
-  const refused = await writeReferences(tx, referrerOf(kind, id), facts.references);
+  const refused = await checkReferences(tx, facts.references);
   if (refused !== null) return refused;
   const seq = await appendChange(tx, 'distribution', id, 'put');
   const record = await tx.distribution.update({ where: { id }, data: { changeSeq: seq } });
@@ -74,12 +75,12 @@ async function create(tx: Tx, undo: (value: Created) => never, row: NewDistribut
   }
   const taken = await replaceAliases(tx, referrerOf(row.kind, row.id), row.facts.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
-  await writeDetails(tx, row.id, row.facts);
+  await writeDetails(tx, row.kind, row.id, row.facts);
   if (row.tags.length > 0) await tx.tag.createMany({ data: row.tags.map((tag) => ({ arn: row.arn, key: tag.key, value: tag.value })) });
   await takeTurn(tx);
   // Counted within the turn: every other new row is either committed and seen here, or comes later and sees this one.
   if (await tx.distribution.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
-  const finished = await finish(tx, row.kind, row.id, row.facts);
+  const finished = await finish(tx, row.id, row.facts);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -115,12 +116,12 @@ async function updateTogether(
     if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
     await tx.origin.deleteMany({ where: { distributionId: id } });
     await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
-    await writeDetails(tx, id, facts);
+    await writeDetails(tx, kind, id, facts);
   }
   await takeTurn(tx);
   const rows: DistributionRow[] = [];
   for (const { id, facts } of ordered) {
-    const finished = await finish(tx, kind, id, facts);
+    const finished = await finish(tx, id, facts);
     if (finished.outcome !== 'done') return undo(finished);
     rows.push(finished.row);
   }

@@ -1,13 +1,14 @@
 // What names what: written with the row that names, checked within its turn, and in the way of whoever would remove the named.
 import { isManaged } from '../model/managed-policies';
+import { livesElsewhere } from '../model/references';
 import type { Dangling, InUse, OverUsed, Reference, Referrer } from './store';
-import { only, type Tx } from './transaction';
+import type { Tx } from './transaction';
 
 /** A reference, and how many distributions may share what it names; null or left out: no quota. */
 type Counted = Reference & { readonly usersMax?: number | null };
 
 /** Managed policies and what lives in another service have no rows here. */
-const hasRow = ({ kind, id }: Reference): boolean => kind !== 'web-acl' && !isManaged(kind, id);
+const hasRow = ({ kind, id }: Reference): boolean => !livesElsewhere(kind) && !isManaged(kind, id);
 
 async function firstMissing(tx: Tx, references: readonly Reference[]): Promise<Reference | null> {
   const wanted = references.filter(hasRow);
@@ -22,28 +23,35 @@ async function firstMissing(tx: Tx, references: readonly Reference[]): Promise<R
 }
 
 async function firstOverUsed(tx: Tx, references: readonly Counted[]): Promise<Reference | null> {
-  for (const { kind, id, usersMax } of references) {
-    if (usersMax === null || usersMax === undefined) continue;
-    const { users } = only(await tx.$queryRaw<{ users: bigint }[]>`
-      SELECT count(*)::bigint AS "users" FROM "reference" WHERE "kind" = ${kind} AND "id" = ${id} AND "from_kind" = 'distribution'`);
-    if (users > usersMax) return { kind, id };
-  }
-  return null;
+  const limited = references.flatMap(({ kind, id, usersMax }) => (usersMax === null || usersMax === undefined ? [] : [{ kind, id, usersMax }]));
+  if (limited.length === 0) return null;
+  const overUsed = await tx.$queryRaw<Reference[]>`
+    SELECT limited.kind, limited.id
+    FROM unnest(${limited.map(({ kind }) => kind)}::text[], ${limited.map(({ id }) => id)}::text[], ${limited.map(({ usersMax }) => usersMax)}::int[])
+      AS limited(kind, id, users_max)
+    WHERE (SELECT count(*) FROM "reference" r WHERE r."kind" = limited.kind AND r."id" = limited.id AND r."from_kind" = 'distribution') > limited.users_max
+    LIMIT 1`;
+  return overUsed[0] ?? null;
 }
 
-/**
- * Replaces what `from` names. Within the turn, so that nothing named can go before this is committed.
- * @returns why it may not be written, or null
- */
-export async function writeReferences(tx: Tx, from: Referrer, references: readonly Counted[]): Promise<Dangling | OverUsed | null> {
-  const missing = await firstMissing(tx, references);
-  if (missing !== null) return { outcome: 'dangling', reference: missing };
+/** Replaces what `from` names. Before the turn, so that others wait the less; `checkReferences` comes within it. */
+export async function writeReferences(tx: Tx, from: Referrer, references: readonly Reference[]): Promise<void> {
   await removeReferences(tx, from);
-  if (references.length === 0) return null;
+  if (references.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO "reference" ("from_kind", "from_id", "kind", "id")
     SELECT ${from.kind}, ${from.id}, * FROM unnest(${references.map(({ kind }) => kind)}::text[], ${references.map(({ id }) => id)}::text[])
     ON CONFLICT DO NOTHING`;
+}
+
+/**
+ * Whether everything named is there and may be shared by one more. Within the turn: what is there now cannot go before
+ * this is committed, since whoever removes it takes the turn next and then sees the reference.
+ * @returns why it may not be written, or null
+ */
+export async function checkReferences(tx: Tx, references: readonly Counted[]): Promise<Dangling | OverUsed | null> {
+  const missing = await firstMissing(tx, references);
+  if (missing !== null) return { outcome: 'dangling', reference: missing };
   const overUsed = await firstOverUsed(tx, references);
   return overUsed === null ? null : { outcome: 'over-used', reference: overUsed };
 }

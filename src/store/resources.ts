@@ -2,7 +2,7 @@
 import { releaseAliases, replaceAliases } from './aliases';
 import { pageOf } from './distributions';
 import type { ResourceModel } from './generated/models';
-import { removeReferences, touchUsers, userOf, writeReferences } from './references';
+import { checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
   AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
@@ -44,11 +44,11 @@ async function insertRow(tx: Tx, row: NewResource): Promise<boolean> {
   return inserted.length === 1;
 }
 
-/** Within the turn: writes what it names and the change, and touches every distribution that the change reaches. */
+/** Within the turn: checks what it names, writes the change, and touches every distribution that the change reaches. */
 async function finish(
   tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[],
 ): Promise<{ readonly outcome: 'done'; readonly row: ResourceRow } | Dangling> {
-  const refused = await writeReferences(tx, own, references);
+  const refused = await checkReferences(tx, references);
   // Only distributions are counted against the quotas on sharing.
   if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
   const seq = await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
@@ -62,6 +62,7 @@ async function create(tx: Tx, undo: (value: ResourceCreated) => never, row: NewR
   if (!await insertRow(tx, row)) return undo(await holderOf(tx, row));
   const taken = await replaceAliases(tx, own, row.aliases ?? []);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
+  await writeReferences(tx, own, row.references);
   if (row.tags !== undefined && row.tags.length > 0 && row.arn !== undefined) {
     const { arn, tags } = row;
     await tx.tag.createMany({ data: tags.map(({ key, value }) => ({ arn, key, value })) });
@@ -88,6 +89,7 @@ async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, n
   if ('outcome' in current) return undo(current);
   const taken: string | null = next.aliases === undefined ? null : await replaceAliases(tx, { kind, id }, next.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken } satisfies AliasTaken);
+  await writeReferences(tx, { kind, id }, next.references);
   // Within the turn no other writer can take the name between looking and writing.
   await takeTurn(tx);
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });

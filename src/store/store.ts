@@ -244,6 +244,9 @@ export interface AccessKeyRow {
   readonly createdAt: Date;
 }
 
+/** Afterwards there would be no active key without a policy. */
+export type LastAdministrator = { readonly outcome: 'last-administrator' };
+
 export interface AccessKeyStore {
   /** The secret and the policy of an active key, or null. */
   find(accessKeyId: string): Promise<{ readonly secret: string; readonly policy: AccessKeyRow['policy'] } | null>;
@@ -254,8 +257,9 @@ export interface AccessKeyStore {
   get(accessKeyId: string): Promise<AccessKeyRow | null>;
   /** In order of creation, oldest first; never more than its quota. */
   list(): Promise<readonly AccessKeyRow[]>;
-  update(accessKeyId: string, next: { readonly name: string; readonly active: boolean; readonly policy: AccessKeyRow['policy'] }): Promise<Outcome<AccessKeyRow, Missing>>;
-  remove(accessKeyId: string): Promise<{ readonly outcome: 'done' } | Missing>;
+  update(accessKeyId: string, next: { readonly name: string; readonly active: boolean; readonly policy: AccessKeyRow['policy'] }):
+    Promise<Outcome<AccessKeyRow, Missing | LastAdministrator>>;
+  remove(accessKeyId: string): Promise<{ readonly outcome: 'done' } | Missing | LastAdministrator>;
 }
 
 export interface AuditLine extends Author {
@@ -271,7 +275,7 @@ export interface AuditLine extends Author {
 
 export interface AuditStore {
   /** Newest first; `before`: a line's id, exclusive. */
-  list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
+  list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly accessKeyId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
 }
 
 export interface NodeRow {

@@ -42,7 +42,8 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     id: row.id,
     seq: row.changeSeq,
     enabled: row.enabled,
-    hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    // A multi-tenant distribution has no name of its own, and its origins are whole only with a tenant's parameters.
+    hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
     behaviors: [
       ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, closed, lookup)),

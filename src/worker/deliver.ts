@@ -92,8 +92,8 @@ export class Delivery {
   }
 
   private purge(row: InvalidationRow | undefined): void {
-    // Gone with its distribution.
-    if (row === undefined) return;
+    // Gone with its distribution; or about one tenant of it, for whom no edge has anything, and the others' content stays.
+    if (row === undefined || row.ownerId !== row.distributionId) return;
     this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths, tags: row.tags });
   }
 

@@ -1,4 +1,4 @@
-// Invalidations of a web distribution: create, read, list.
+// Invalidations of a web distribution or of one tenant of it: create, read, list.
 import type { InvalidationBatch } from '@aws-sdk/client-cloudfront';
 import { invalidationId } from '../../model/ids';
 import { prepareInvalidationBatch, samePaths } from '../../model/invalidation';
@@ -9,23 +9,36 @@ import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { find, isId, pageOutput, pageRequestOf, payloadOf } from '../verbs';
 import { distributionNoun } from './distribution';
+import { distributionTenantNoun, tenantSettingsOf } from './distribution-tenant';
 
-function describe(row: InvalidationRow): Record<string, unknown> {
+type Row = Record<string, unknown>;
+
+/** Whose content a batch is about. */
+interface Owner {
+  readonly id: string;
+  readonly distributionId: string;
+  /** Path of the owner in the API. */
+  readonly path: string;
+  /** Error for an owner that has gone meanwhile. */
+  readonly missing: string;
+}
+
+function describe(row: InvalidationRow): Row {
   return {
     Id: row.id, Status: row.status, CreateTime: row.createTime,
     InvalidationBatch: { Paths: filled(row.paths), CallerReference: row.callerReference },
   };
 }
 
-async function insert(distributionId: string, batch: InvalidationBatch, parts: OperationParts): Promise<InvalidationRow> {
+async function insert(owner: Owner, batch: InvalidationBatch, parts: OperationParts): Promise<InvalidationRow> {
   const prepared = prepareInvalidationBatch(batch, parts.limits);
   const outcome = await parts.store.invalidations.create({
-    ...prepared, id: invalidationId(parts.random), distributionId, ownerId: distributionId, tags: [],
+    ...prepared, id: invalidationId(parts.random), distributionId: owner.distributionId, ownerId: owner.id, tags: [],
     pathsMax: parts.limits.invalidationPathsMax, wildcardsMax: parts.limits.invalidationWildcardsMax,
   });
   switch (outcome.outcome) {
     case 'done': return outcome.row;
-    case 'missing': return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
+    case 'missing': return refuse(owner.missing, 'The specified distribution does not exist.');
     case 'too-many': return refuse('TooManyInvalidationsInProgress', 'You have exceeded the maximum number of allowable InProgress invalidation batch requests, or invalidation objects.');
     case 'reference-taken':
       // model: InvalidationBatch.CallerReference: the same request again is answered with the first one.
@@ -35,33 +48,45 @@ async function insert(distributionId: string, batch: InvalidationBatch, parts: O
   }
 }
 
+async function create(owner: Owner, call: Call, parts: OperationParts): Promise<Row> {
+  const row = await insert(owner, payloadOf<InvalidationBatch>(call, 'InvalidationBatch'), parts);
+  return { Location: `${parts.apiUrl}${owner.path}/invalidation/${row.id}`, Invalidation: describe(row) };
+}
+
+async function get(owner: Owner, call: Call, parts: OperationParts): Promise<Row> {
+  const id = call.input['Id'];
+  const read = async (): Promise<InvalidationRow> => {
+    const row = isId(id) ? await parts.store.invalidations.get(owner.id, id) : null;
+    return row ?? refuse('NoSuchInvalidation', 'The specified invalidation does not exist.');
+  };
+  return { Invalidation: describe(await parts.hold(read, (row) => row.status === 'Completed', call.signal)) };
+}
+
+async function list(owner: (call: Call) => Promise<Owner>, call: Call, parts: OperationParts): Promise<Row> {
+  const request = pageRequestOf(call);
+  const page = await parts.store.invalidations.list((await owner(call)).id, request.marker, request.itemsMax);
+  const items = page.items.map((row) => ({ Id: row.id, CreateTime: row.createTime, Status: row.status }));
+  return { InvalidationList: pageOutput(request, { items, nextMarker: page.nextMarker }) };
+}
+
 export function invalidationOperations(parts: OperationParts): OperationTable {
   const distributions = distributionNoun(parts);
+  const tenants = distributionTenantNoun(parts);
   // Also keeps streaming distributions out, which share the distributions' ids but cannot be invalidated.
-  const distributionIdOf = async (call: Call): Promise<string> => (await find(distributions, call.input['DistributionId'])).id;
-
+  const ofDistribution = async (call: Call): Promise<Owner> => {
+    const { id } = await find(distributions, call.input['DistributionId']);
+    return { id, distributionId: id, path: `${distributions.path}/${id}`, missing: distributions.missing };
+  };
+  const ofTenant = (member: string) => async (call: Call): Promise<Owner> => {
+    const row = await find(tenants, call.input[member]);
+    return { id: row.id, distributionId: tenantSettingsOf(row).DistributionId ?? '', path: `${tenants.path}/${row.id}`, missing: tenants.missing };
+  };
   return {
-    CreateInvalidation: async (call) => {
-      const distributionId = await distributionIdOf(call);
-      const row = await insert(distributionId, payloadOf<InvalidationBatch>(call, 'InvalidationBatch'), parts);
-      return { Location: `${parts.apiUrl}${distributions.path}/${distributionId}/invalidation/${row.id}`, Invalidation: describe(row) };
-    },
-
-    GetInvalidation: async (call) => {
-      const distributionId = await distributionIdOf(call);
-      const id = call.input['Id'];
-      const read = async (): Promise<InvalidationRow> => {
-        const row = isId(id) ? await parts.store.invalidations.get(distributionId, id) : null;
-        return row ?? refuse('NoSuchInvalidation', 'The specified invalidation does not exist.');
-      };
-      return { Invalidation: describe(await parts.hold(read, (row) => row.status === 'Completed', call.signal)) };
-    },
-
-    ListInvalidations: async (call) => {
-      const request = pageRequestOf(call);
-      const page = await parts.store.invalidations.list(await distributionIdOf(call), request.marker, request.itemsMax);
-      const items = page.items.map((row) => ({ Id: row.id, CreateTime: row.createTime, Status: row.status }));
-      return { InvalidationList: pageOutput(request, { items, nextMarker: page.nextMarker }) };
-    },
+    CreateInvalidation: async (call) => create(await ofDistribution(call), call, parts),
+    GetInvalidation: async (call) => get(await ofDistribution(call), call, parts),
+    ListInvalidations: (call) => list(ofDistribution, call, parts),
+    CreateInvalidationForDistributionTenant: async (call) => create(await ofTenant('Id')(call), call, parts),
+    GetInvalidationForDistributionTenant: async (call) => get(await ofTenant('DistributionTenantId')(call), call, parts),
+    ListInvalidationsForDistributionTenant: (call) => list(ofTenant('Id'), call, parts),
   };
 }

@@ -2,6 +2,7 @@
 import type { TagKeys, Tags } from '@aws-sdk/client-cloudfront';
 import { refuse } from '../../model/refusal';
 import { prepareTagKeys, prepareTags } from '../../model/tags';
+import type { Tag } from '../../store/store';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 
@@ -12,6 +13,11 @@ function arnOf(call: Call): string {
     refuse('InvalidArgument', 'The parameter Resource is not a valid ARN.');
   }
   return arn;
+}
+
+/** The `Tags` member of what shows its tags with itself. Unlike other lists, this one has its Items when it is empty. */
+export function tagsShown(tags: readonly Tag[]): Record<string, unknown> {
+  return { Items: tags.map(({ key, value }) => ({ Key: key, Value: value })) };
 }
 
 function noSuchResource(): never {
@@ -36,8 +42,7 @@ export function tagOperations(parts: OperationParts): OperationTable {
 
     ListTagsForResource: async (call) => {
       const tags = await parts.store.tags.list(arnOf(call)) ?? noSuchResource();
-      // Unlike other lists, this one has its Items when it is empty.
-      return { Tags: { Items: tags.map(({ key, value }) => ({ Key: key, Value: value })) } };
+      return { Tags: tagsShown(tags) };
     },
   };
 }
