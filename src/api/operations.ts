@@ -3,13 +3,16 @@ import { silentLog } from '../base/log';
 import { Functions } from '../functions/functions';
 import { limits } from '../model/limits';
 import { createHold } from './hold';
+import { aliasOperations } from './nouns/alias';
 import { anycastIpListOperations } from './nouns/anycast-ip-list';
 import { cachePolicyOperations } from './nouns/cache-policy';
 import { originAccessIdentityOperations } from './nouns/cloud-front-origin-access-identity';
 import { connectionFunctionOperations } from './nouns/connection-function';
 import { connectionGroupOperations } from './nouns/connection-group';
+import { continuousDeploymentPolicyOperations } from './nouns/continuous-deployment-policy';
 import { distributionOperations } from './nouns/distribution';
 import { distributionTenantOperations } from './nouns/distribution-tenant';
+import { distributionWebAclOperations } from './nouns/distribution-web-acl';
 import { domainOperations } from './nouns/domain';
 import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { functionOperations } from './nouns/function';
@@ -43,6 +46,9 @@ export function createOperations(settings: OperationSettings): OperationTable {
   };
   return {
     ...distributionOperations(parts),
+    ...aliasOperations(parts),
+    ...distributionWebAclOperations(parts),
+    ...continuousDeploymentPolicyOperations(parts),
     ...listDistributionsByOperations(parts),
     ...streamingDistributionOperations(parts),
     ...invalidationOperations(parts),

@@ -27,8 +27,8 @@ export interface ResourceNoun<Config extends object> extends Pick<Noun<ResourceR
   readonly arnType?: string;
   /** ARN of what it belongs to and goes with. */
   ownerArnOf?(config: Config): string;
-  /** Of the request as sent: what to look up before `prepare`. The prepared one is asked, too, for what to hold. */
-  references?(config: Config): readonly Reference[];
+  /** Of the request as sent: what to look up before `prepare`. The prepared one is asked, too, for what to hold. @throws Refusal */
+  references?(config: Config): readonly Reference[] | Promise<readonly Reference[]>;
   /** Host names it serves (lower case). */
   aliases?(config: Config, attributes: Row): readonly string[];
   /**
@@ -41,8 +41,8 @@ export interface ResourceNoun<Config extends object> extends Pick<Noun<ResourceR
   /** Quota on how many there may be, and its error. */
   readonly limit: keyof Limits;
   readonly tooMany: string;
-  /** Error for a name that another one has. */
-  readonly taken: string;
+  /** Error for a name that another one has; `config` is null for an update. */
+  readonly taken: string | ((existing: Config, config: Config | null) => string);
   /** True: a create with a caller's reference already used and the same content is answered with the first one. */
   readonly sameAgain?: (existing: Config, config: Config) => boolean;
   readonly inUse: string;
@@ -81,16 +81,16 @@ class Resources<Config extends object> {
   configOf(row: ResourceRow): Config { return row.config as unknown as Config; }
 
   private async prepared(config: Config, current: Config | null): Promise<Config> {
-    const context = await configContext(this.noun.references?.(config) ?? [], this.parts);
+    const context = await configContext(await this.noun.references?.(config) ?? [], this.parts);
     return this.noun.prepare(config, context, current);
   }
 
-  private content(config: Config, attributes: Row): ResourceContent {
+  private async content(config: Config, attributes: Row): Promise<ResourceContent> {
     const { noun, parts } = this;
     const aliases = noun.aliases?.(config, attributes);
     return {
       etag: versionTag(parts.random), name: noun.nameOf(config), config: config as unknown as Row, attributes,
-      references: noun.references?.(config) ?? [], ...(aliases === undefined ? {} : { aliases }),
+      references: await noun.references?.(config) ?? [], ...(aliases === undefined ? {} : { aliases }),
     };
   }
 
@@ -103,7 +103,7 @@ class Resources<Config extends object> {
       const callerReference = noun.callerReferenceOf?.(prepared);
       const ownerArn = noun.ownerArnOf?.(prepared);
       const outcome = await parts.store.resources.create({
-        ...this.content(prepared, noun.attributes?.(parts.random, prepared) ?? {}),
+        ...await this.content(prepared, noun.attributes?.(parts.random, prepared) ?? {}),
         kind: noun.kind, id, tags, countMax: parts.limits[noun.limit],
         ...(callerReference === undefined ? {} : { callerReference }),
         ...(noun.arnType === undefined ? {} : { arn: `arn:aws:cloudfront::${parts.accountId}:${noun.arnType}/${id}` }),
@@ -121,7 +121,7 @@ class Resources<Config extends object> {
       case 'done': return outcome.row;
       case 'reference-taken': case 'name-taken':
         if (config !== null && noun.sameAgain?.(this.configOf(outcome.existing), config) === true) return outcome.existing;
-        return refuse(noun.taken, `Another ${worded(noun.name)} has this ${outcome.outcome === 'name-taken' ? 'name' : 'caller reference'} already.`);
+        return refuse(typeof noun.taken === 'string' ? noun.taken : noun.taken(this.configOf(outcome.existing), config), `Another ${worded(noun.name)} has this ${outcome.outcome === 'name-taken' ? 'name' : 'caller reference'} already.`);
       case 'alias-taken': return refuse('CNAMEAlreadyExists', `One or more of the domains are already associated with a different resource: ${outcome.alias}`);
       case 'too-many': return refuse(noun.tooMany, `Processing your request would exceed the maximum number of ${worded(noun.plural)}.`);
       case 'dangling': return refuse(noun.missing, `Something that the request names does not exist: ${outcome.reference.kind} ${outcome.reference.id}.`);
@@ -137,7 +137,7 @@ class Resources<Config extends object> {
     if (this.managed.has(current.id)) refuse('IllegalUpdate', `A managed ${worded(noun.name)} cannot be changed.`);
     for (let attempt = 1; ; attempt += 1) {
       const prepared = await this.prepared(config, this.configOf(current));
-      const outcome = await parts.store.resources.update(noun.kind, current.id, current.etag, this.content(prepared, current.attributes));
+      const outcome = await parts.store.resources.update(noun.kind, current.id, current.etag, await this.content(prepared, current.attributes));
       if (outcome.outcome === 'dangling' && attempt < preparationsMax) continue;
       return this.changed(outcome);
     }

@@ -112,6 +112,10 @@ function checkViewerMtls(mtls: ViewerMtlsConfig | undefined, config: Distributio
 
 /** guide: continuous-deployment: viewers reach a staging distribution through its primary only, never by a name of its own. */
 function checkStaging(config: DistributionConfig): void {
+  // guide: continuous-deployment, quotas and other considerations.
+  if ((config.ContinuousDeploymentPolicyId ?? '') !== '' && (config.HttpVersion === 'http3' || config.HttpVersion === 'http2and3')) {
+    refuse('InvalidArgument', 'A distribution that supports HTTP/3 cannot have a continuous deployment policy.');
+  }
   if (config.Staging !== true) return;
   if (itemsOf(config.Aliases).length > 0) refuse('InvalidArgument', 'A staging distribution cannot have alternate domain names.');
   if ((config.ContinuousDeploymentPolicyId ?? '') !== '') {
@@ -221,5 +225,15 @@ export function checkDistributionUpdate(current: DistributionConfig, next: Distr
 export function stagingCopyOf(primary: DistributionConfig, callerReference: string, enabled: boolean): DistributionConfig {
   return {
     ...primary, CallerReference: callerReference, Enabled: enabled, Staging: true, Aliases: { Quantity: 0 }, ContinuousDeploymentPolicyId: '',
+  };
+}
+
+/**
+ * What a primary distribution has after the promotion of its staging distribution (model: UpdateDistributionWithStagingConfig): all
+ * of the staging one's, but its own names, policy and identity.
+ */
+export function promotedConfigOf(primary: DistributionConfig, staging: DistributionConfig): DistributionConfig {
+  return {
+    ...staging, CallerReference: primary.CallerReference, Staging: false, Aliases: primary.Aliases, ContinuousDeploymentPolicyId: primary.ContinuousDeploymentPolicyId,
   };
 }

@@ -29,6 +29,7 @@ const sharingQuotas: Readonly<Partial<Record<ReferenceKind, keyof Limits>>> = {
   'cache-policy': 'distributionsPerCachePolicyMax',
   'origin-request-policy': 'distributionsPerOriginRequestPolicyMax',
   'response-headers-policy': 'distributionsPerResponseHeadersPolicyMax',
+  'continuous-deployment-policy': 'distributionsPerContinuousDeploymentPolicyMax',
   'origin-access-control': 'distributionsPerOriginAccessControlMax',
   'key-group': 'distributionsPerKeyGroupMax',
   'field-level-encryption-config': 'distributionsPerFieldLevelEncryptionConfigMax',

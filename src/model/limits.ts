@@ -99,6 +99,13 @@ export const limits = {
   cachePoliciesMax: 10_000,
   originRequestPoliciesMax: 10_000,
   responseHeadersPoliciesMax: 10_000,
+  /** As the other policies; there can be no more of them than staging distributions. */
+  continuousDeploymentPoliciesMax: 10_000,
+  /** model: ContinuousDeploymentPolicyInUse: a policy serves one primary distribution. */
+  distributionsPerContinuousDeploymentPolicyMax: 1,
+  /** model: SessionStickinessConfig. */
+  sessionTtlSMin: 300,
+  sessionTtlSMax: 3600,
   /** guide: cloudfront-limits, policies: headers, cookies and query strings of a cache or origin request policy. */
   policyHeadersMax: 10,
   policyCookiesMax: 10,

@@ -220,6 +220,10 @@ export function distributionsIn(database: Database): DistributionStore {
       const record = await database.read((prisma) => prisma.distribution.findUnique({ where: { arn } }));
       return record === null ? null : rowOf(record);
     },
+    findByDomainName: async (domainName) => {
+      const record = await database.read((prisma) => prisma.distribution.findUnique({ where: { domainName } }));
+      return record === null ? null : rowOf(record);
+    },
     update: async (kind, id, expectedEtag, next) => {
       const outcome = await database.write<Updated>((tx, undo) => updateTogether(tx, undo, kind, [{ id, expectedEtag, ...next }]));
       return outcome.outcome === 'done' ? { outcome: 'done', row: only(outcome.rows) } : outcome;

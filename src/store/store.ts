@@ -80,6 +80,8 @@ export interface DistributionStore {
   create(row: NewDistribution): Promise<Outcome<DistributionRow, ReferenceTaken<DistributionRow> | AliasTaken | TooMany | Dangling | OverUsed>>;
   get(kind: DistributionKind, id: string): Promise<DistributionRow | null>;
   findByArn(arn: string): Promise<DistributionRow | null>;
+  /** @param domainName its own, lower case */
+  findByDomainName(domainName: string): Promise<DistributionRow | null>;
   update(
     kind: DistributionKind, id: string, expectedEtag: string,
     next: { readonly etag: string; readonly config: Readonly<Record<string, unknown>>; readonly facts: DistributionFacts },

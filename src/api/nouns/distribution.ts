@@ -17,7 +17,8 @@ import { created, findVersion, ifMatchOf, operationsOf, payloadOf, preconditionF
 
 type Row = Record<string, unknown>;
 
-function configOf(row: DistributionRow): DistributionConfig {
+/** A web distribution's. */
+export function configOf(row: DistributionRow): DistributionConfig {
   return row.config as unknown as DistributionConfig;
 }
 
@@ -31,6 +32,7 @@ const overUsedCodes: Readonly<Partial<Record<ReferenceKind, string>>> = {
   'cache-policy': 'TooManyDistributionsAssociatedToCachePolicy',
   'origin-request-policy': 'TooManyDistributionsAssociatedToOriginRequestPolicy',
   'response-headers-policy': 'TooManyDistributionsAssociatedToResponseHeadersPolicy',
+  'continuous-deployment-policy': 'ContinuousDeploymentPolicyInUse',
   'origin-access-control': 'TooManyDistributionsAssociatedToOriginAccessControl',
   'key-group': 'TooManyDistributionsAssociatedToKeyGroup',
   'field-level-encryption-config': 'TooManyDistributionsAssociatedToFieldLevelEncryptionConfig',
@@ -47,13 +49,14 @@ export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed): never 
   }
 }
 
-async function prepared(config: DistributionConfig, parts: OperationParts): Promise<DistributionConfig> {
+/** The configuration as it would be written. @throws Refusal with the code of the first rule that is broken */
+export async function preparedDistribution(config: DistributionConfig, parts: OperationParts): Promise<DistributionConfig> {
   return prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
 }
 
 async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {
   for (let attempt = 1; ; attempt += 1) {
-    const ready = await prepared(config, parts);
+    const ready = await preparedDistribution(config, parts);
     const id = resourceId(parts.random);
     const outcome = await parts.store.distributions.create({
       kind: 'web', id, arn: arnOf('web', parts.accountId, id), domainName: domainNameOf('web', parts.domain, parts.random),
@@ -78,7 +81,7 @@ async function insert(config: DistributionConfig, tags: readonly Tag[], parts: O
  */
 export async function updateDistribution(current: DistributionRow, config: DistributionConfig, parts: OperationParts): Promise<DistributionRow> {
   for (let attempt = 1; ; attempt += 1) {
-    const ready = await prepared(config, parts);
+    const ready = await preparedDistribution(config, parts);
     checkDistributionUpdate(configOf(current), ready);
     const outcome = await parts.store.distributions.update('web', current.id, current.etag, {
       etag: versionTag(parts.random), config: ready as unknown as Row, facts: factsOf(ready, parts.limits),

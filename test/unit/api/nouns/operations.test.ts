@@ -1,4 +1,5 @@
 // The operations of distributions, invalidations, identities and tags: what they answer, and every error of the SDK's model.
+import type { DistributionConfig } from '@aws-sdk/client-cloudfront';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { operations } from '../../../../src/protocol/aws/rest-xml';
@@ -116,6 +117,24 @@ describe('distributions', () => {
     expect(await on.refusal('CopyDistribution', { ...request, IfMatch: ETag })).toBe('PreconditionFailed');
     expect(await on.refusal('CopyDistribution', { ...request, PrimaryDistributionId: 'ENOBODY' })).toBe('NoSuchDistribution');
     expect(await on.refusal('UpdateDistribution', { Id: copied.Id, IfMatch: ETag, DistributionConfig: { ...copied.DistributionConfig, Staging: false } })).toBe('IllegalUpdate');
+  });
+
+  test('a continuous deployment policy has one primary, and holds its staging distribution', async () => {
+    const on = await bench();
+    const ContinuousDeploymentPolicyId = '11111111-2222-3333-4444-555555555555';
+    await made(on, { ...leastConfig('one'), ContinuousDeploymentPolicyId });
+    const taken = (reference: string): DistributionConfig => ({ ...leastConfig(reference), ContinuousDeploymentPolicyId });
+    expect(await on.refusal('CreateDistribution', { DistributionConfig: taken('two') })).toBe('ContinuousDeploymentPolicyInUse');
+    expect(await on.refusal('CreateDistributionWithTags', tagged(taken('two')))).toBe('ContinuousDeploymentPolicyInUse');
+    const two = await made(on, { ...leastConfig('two'), Enabled: false, Staging: true });
+    const three = await made(on, leastConfig('three'));
+    expect(await on.refusal('UpdateDistribution', { Id: three.id, IfMatch: three.etag, DistributionConfig: taken('three') })).toBe('ContinuousDeploymentPolicyInUse');
+    const { Distribution: staging } = await on.call('GetDistribution', { Id: two.id });
+    await on.call('CreateContinuousDeploymentPolicy', {
+      ContinuousDeploymentPolicyConfig: { Enabled: false, StagingDistributionDnsNames: { Quantity: 1, Items: [staging.DomainName] } },
+    });
+    await on.store.settleAll();
+    expect(await on.refusal('DeleteDistribution', { Id: two.id, IfMatch: two.etag })).toBe('ResourceInUse');
   });
 
   test('quota', async () => {
@@ -429,9 +448,7 @@ describe('every error of the model', () => {
     ['TooManyDistributionsWithFunctionAssociations', 'as above'],
     ['TooManyDistributionsWithLambdaAssociations', 'as above'],
     ['TooManyDistributionsWithSingleFunctionARN', 'as above'],
-    ['ContinuousDeploymentPolicyInUse', 'until there are continuous deployment policies'],
-    ['StagingDistributionInUse', 'until there are continuous deployment policies'],
-    ['ResourceInUse', 'until there are continuous deployment policies'],
+    ['StagingDistributionInUse', 'a staging distribution has one policy, and that one primary: ContinuousDeploymentPolicyInUse says so first'],
   ]);
   const impossibleFor: Readonly<Record<string, readonly string[]>> = {
     // An identity has no list, tags are no identity's, and streaming origins have no access control.
