@@ -6,7 +6,7 @@ import { seededRandom } from '../../../fixtures/random';
 function put(cache: Cache, space: Space, path: string, bytes: number, bornSeq = cache.seq): boolean {
   return cache.store(new StoredObject(
     space, path, path, [], bornSeq, new HeadBlock(200, ['content-type', 'text/plain']), [Buffer.alloc(bytes)], bytes,
-    { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1000 }, [],
+    { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, staleIfGoneMs: 0 }, null,
   ));
 }
 const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(() => setImmediate(resolve)); });
