@@ -2,7 +2,6 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Fault } from './fault';
-import type { LogLevel } from './log';
 
 export interface Setting {
   readonly name: string;
