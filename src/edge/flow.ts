@@ -47,7 +47,7 @@ export class Flow {
   private readonly passer: Passer;
 
   constructor(private readonly parts: FlowParts) {
-    this.answers = new Answers(parts.identity, parts.log, parts.clock.nowMs, parts.cacheStatus);
+    this.answers = new Answers(parts.identity, parts.log, () => parts.clock.nowMs(), parts.cacheStatus);
     this.fetcher = new Fetcher(parts, this.answers, {
       pass: (exchange, compiled, path) => this.pass({ exchange, compiled, path }, 'uri-miss'),
       want: (wanted, exchange) => { if (!this.fetcher.join(wanted, exchange)) this.fetcher.begin(wanted, exchange, null); },
