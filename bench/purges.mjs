@@ -16,7 +16,7 @@ const block = new HeadBlock(200, ['content-type', 'text/plain']);
 const nameOf = (i) => `/catalogue/${i % 1000}/items/${i}/image.jpg`;
 const body = [Buffer.alloc(16)];
 for (let i = 0; i < objects; i += 1) {
-  cache.store(new StoredObject(space, nameOf(i), nameOf(i), [], 0, block, body, 16, { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1e12 }, []));
+  cache.store(new StoredObject(space, nameOf(i), nameOf(i), [], 0, block, body, 16, { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1e12, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, staleIfGoneMs: 0 }, null));
 }
 // A fetch that began before all purges keeps them outstanding: otherwise the sweep would forget them while we measure.
 cache.takeOff({ bornSeq: 0 });

@@ -2,7 +2,6 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Fault } from './fault';
-import type { LogLevel } from './log';
 
 export interface Setting {
   readonly name: string;
@@ -38,6 +37,8 @@ export const settings = {
   pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
   cacheBytes: { name: 'EDGEFRONT_CACHE_BYTES', kind: 'integer', unit: 'bytes', default: '268435456', min: 1_048_576, max: 1_099_511_627_776, meaning: 'memory an edge gives to cached objects' },
   cacheObjectBytesMax: { name: 'EDGEFRONT_CACHE_OBJECT_BYTES_MAX', kind: 'integer', unit: 'bytes', default: '67108864', min: 1024, max: 1_099_511_627_776, meaning: 'a larger object is passed through, not stored' },
+  cacheRules: { name: 'EDGEFRONT_CACHE_RULES', kind: 'choice', unit: '', default: 'cloudfront', choices: ['cloudfront', 'rfc'], meaning: 'which rules an edge caches by where the two differ: CloudFront\'s, or RFC 9111 to the letter (requests\' Cache-Control obeyed, other methods passed, no TTL floors, lifetimes guessed, nothing stale on 5xx unless allowed)' },
+  cacheStatus: { name: 'EDGEFRONT_CACHE_STATUS', kind: 'choice', unit: '', default: 'off', choices: ['off', 'on'], meaning: 'whether answers of an edge carry `Cache-Status` (RFC 9211)' },
   settleHoldMs: { name: 'EDGEFRONT_SETTLE_HOLD_MS', kind: 'integer', unit: 'ms', default: '1000', min: 0, max: 20_000, meaning: 'how long a Get of something `InProgress` waits for it to settle' },
   changePollMs: { name: 'EDGEFRONT_CHANGE_POLL_MS', kind: 'integer', unit: 'ms', default: '25', min: 1, max: 10_000, meaning: 'how often the worker looks for changes when no notification comes' },
   nodeLostMs: { name: 'EDGEFRONT_NODE_LOST_MS', kind: 'integer', unit: 'ms', default: '5000', min: 500, max: 600_000, meaning: 'a node unheard of for longer no longer holds up `Deployed` and `Completed`' },
@@ -48,7 +49,7 @@ export const settings = {
 
 type SettingKey = keyof typeof settings;
 type ValueOf<S> = S extends { kind: 'integer' } ? number
-  : S extends { name: 'EDGEFRONT_LOG_LEVEL' } ? LogLevel
+  : S extends { kind: 'choice'; choices: readonly (infer Choice)[] } ? Choice
   : S extends { default: null } ? string | null
   : string;
 

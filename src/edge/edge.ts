@@ -15,6 +15,7 @@ import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
 import { denialPage } from './pages';
+import { rulesNamed } from './rules';
 import { SiteTable } from './sites';
 
 export interface EdgeParts {
@@ -37,7 +38,10 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable();
   const origins = new Origins(clock);
-  const flow = new Flow({ sites, cache, origins, identity, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4) });
+  const flow = new Flow({
+    sites, cache, origins, identity, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
+  });
   const started: Service[] = [{ close: async () => cache.close() }, origins];
   try {
     const server = await startHttpServer({

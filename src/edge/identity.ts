@@ -10,13 +10,16 @@ export class Identity {
   /** Pseudonym in Via: stable for a node, and says nothing about its real name. */
   readonly via: string;
   readonly pseudonym: string;
+  /** The same as CDN-Loop says it (RFC 8586). */
+  readonly cdnId: string;
   private readonly random = Buffer.allocUnsafeSlow(idBytes * batchIds);
   private batch = '';
   private used = 0;
 
   constructor(node: string, readonly pop: string) {
     this.pseudonym = createHash('sha256').update(node).digest('hex').slice(0, 32);
-    this.via = `${this.pseudonym}.cloudfront.net (CloudFront)`;
+    this.cdnId = `${this.pseudonym}.cloudfront.net`;
+    this.via = `${this.cdnId} (CloudFront)`;
   }
 
   /** A fresh X-Amz-Cf-Id: 56 characters. Drawn and encoded in batches, which costs a tenth of doing so for each. */

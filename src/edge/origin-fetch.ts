@@ -3,11 +3,26 @@ import type { InFlight } from './cache/cache';
 import type { StreamedBody } from './cache/body';
 import type { Exchange, HeadBlock } from './http/exchange';
 
+/** What those who join an answer under way need to know of it. */
+export interface SharedAnswer {
+  /** The head for everybody but the one who asked. */
+  readonly block: HeadBlock;
+  readonly body: StreamedBody;
+  readonly bodyBytes: number | null;
+  /** Age it came with, in seconds; null: none. */
+  readonly ageS: number | null;
+  /** Request fields that select it among others, and the key that they give. */
+  readonly names: readonly string[];
+  readonly key: string;
+}
+
 export interface OriginFetch extends InFlight {
   readonly bornSeq: number;
   readonly purgePath: string;
-  /** Requests that wait for the head, the one that began the fetch first. */
+  /** Requests that wait for the head, the one that began the fetch first; none for a revalidation behind a stale answer. */
   readonly waiters: Exchange[];
   /** Set once the head said that the answer may be shared; those who come now join. */
-  sharing: { readonly block: HeadBlock; readonly body: StreamedBody; readonly bodyBytes: number | null; readonly varied: readonly (readonly [string, string])[] } | null;
+  sharing: SharedAnswer | null;
+  /** A write to the same target came meanwhile: nobody joins it any more, and it is not stored. */
+  spoiled: boolean;
 }

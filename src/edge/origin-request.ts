@@ -1,6 +1,6 @@
 // The request an origin gets: what the behaviour forwards, what CloudFront always sends, and nothing else
 // (guide: RequestAndResponseBehaviorCustomOrigin, controlling-origin-requests).
-import { combined, field, listElements } from '../protocol/http/fields';
+import { combined, field, listElements, type Fields } from '../protocol/http/fields';
 import type { SiteOrigin } from '../snapshot/site';
 import type { ViewerRequest } from './http/exchange';
 import type { Identity } from './identity';
@@ -22,7 +22,7 @@ export const hopByHop: ReadonlySet<string> = new Set([
 
 /** Never forwarded as the viewer sent them: ours to say, or removed by CloudFront whatever is configured. */
 const ours: ReadonlySet<string> = new Set([
-  'host', 'user-agent', 'cookie', 'accept-encoding', 'content-length', 'expect', 'via', 'x-amz-cf-id', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip',
+  'host', 'user-agent', 'cookie', 'accept-encoding', 'content-length', 'expect', 'via', 'cdn-loop', 'x-amz-cf-id', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip',
 ]);
 /** Legacy settings forward what is not named, except these. */
 const removedUnlessNamed: ReadonlySet<string> = new Set([
@@ -47,6 +47,7 @@ export function originRequest(
   const query = selectedQuery(behavior.forward.query, request.query);
   const fields: string[] = ['host', hostFor(request, compiled, origin, secure)];
   const custom = new Set(origin.headers.map(([name]) => name));
+  custom.delete('cdn-loop');
   appendForwarded(fields, request, compiled, audience, custom);
   const cookies = selectedCookies(behavior.forward.cookies, request.fields);
   if (cookies !== undefined) fields.push('cookie', cookies);
@@ -57,14 +58,17 @@ export function originRequest(
   if (agent !== undefined) fields.push('user-agent', agent);
   const via = combined(request.fields, 'via');
   const own = `${request.httpVersion} ${identity.via}`;
+  // RFC 8586: added by every CDN that forwards, removed by none.
+  const loop = combined(request.fields, 'cdn-loop');
   const before = combined(request.fields, 'x-forwarded-for');
   fields.push(
     'via', via === undefined ? own : `${via}, ${own}`,
     'x-forwarded-for', before === undefined ? request.remoteAddress : `${before}, ${request.remoteAddress}`,
+    'cdn-loop', loop === undefined ? identity.cdnId : `${loop}, ${identity.cdnId}`,
     'x-amz-cf-id', requestId,
   );
   const kept = custom.size === 0 ? fields : fields.filter((_, i) => !custom.has(fields[i - (i % 2)] as string));
-  for (const [name, value] of origin.headers) kept.push(name, value);
+  for (const [name, value] of origin.headers) if (custom.has(name)) kept.push(name, value);
   if (request.bodyBytes !== null && request.hasBody) kept.push('content-length', String(request.bodyBytes));
   return { method: request.method, target: `${origin.path}${path}${query === null ? '' : `?${query}`}`, fields: kept, secure };
 }
@@ -110,6 +114,13 @@ function encodingFor(request: ViewerRequest, compiled: CompiledBehavior): string
   if (selects(forward.headers, 'accept-encoding')) return combined(request.fields, 'accept-encoding');
   if (!forwardOtherHeaders) return undefined;
   return normalizedEncoding(request.fields, true, false) === '' ? undefined : 'gzip';
+}
+
+/** True when an answer may depend on the viewer's Authorization, and is not told from others' by the key. */
+export function isAuthorized(fields: Fields, compiled: CompiledBehavior, keyTells: boolean): boolean {
+  const { caching, forward } = compiled.behavior;
+  if (field(fields, 'authorization') === undefined || !selects(forward.headers, 'authorization')) return false;
+  return !(keyTells && selects(caching.key.headers, 'authorization'));
 }
 
 /** True when the value of this request field can change what the origin answers, beyond what the cache key holds. */

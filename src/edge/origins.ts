@@ -20,8 +20,13 @@ const poolSweepMs = 60_000;
 
 export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved';
 
-/** Hears one answer: `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
+/** Interim answers that are not for viewers: they are about one connection (RFC 9110 section 15.2). */
+const connectionInformation: ReadonlySet<number> = new Set([100, 101]);
+
+/** Hears one answer: any number of `onInformation`, `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
 export interface OriginListener {
+  /** An interim answer such as 103 (RFC 8297). */
+  onInformation(status: number, fields: Fields): void;
   onHead(status: number, fields: Fields, source: BodySource): void;
   onData(piece: Buffer): void;
   onEnd(): void;
@@ -143,7 +148,10 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) return;
+    if (status < 200) {
+      if (!connectionInformation.has(status)) this.listener.onInformation(status, fieldsOf(controller.rawHeaders as Buffer[]));
+      return;
+    }
     this.headSeen = true;
     this.listener.onHead(status, fieldsOf(controller.rawHeaders as Buffer[]), {
       pause: () => controller.pause(),

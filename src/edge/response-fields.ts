@@ -23,7 +23,10 @@ export function announcedBytes(fields: Fields): number | null {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** RFC 9111 section 3.2: a 304's fields replace the stored ones of the same name, but for those that describe the body. */
+/**
+ * RFC 9111 section 3.2: a 304's fields replace the stored ones of the same name, but for those that are about the stored bytes.
+ * ETag is one of them: the question named exactly one, so that is what the origin confirmed.
+ */
 export function freshened(stored: Fields, update: Fields): string[] {
   const kept: string[] = [];
   const updated = new Set<string>();
@@ -42,4 +45,4 @@ export function freshened(stored: Fields, update: Fields): string[] {
   return kept;
 }
 
-const describesBody: ReadonlySet<string> = new Set(['content-encoding', 'content-type', 'content-range', 'content-length']);
+const describesBody: ReadonlySet<string> = new Set(['content-encoding', 'content-md5', 'content-range', 'content-length', 'etag']);

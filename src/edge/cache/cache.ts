@@ -20,6 +20,23 @@ export interface InFlight {
   readonly bornSeq: number;
 }
 
+/** Variants stored under one key: the request fields that the newest answer varied by, and the keys of the variants, oldest first. */
+export interface VariantSet {
+  readonly names: readonly string[];
+  readonly keys: Set<string>;
+}
+
+/** Which of several answers to one key an object is. */
+export interface Variant {
+  /** The key that it shares with the others. */
+  readonly baseKey: string;
+  /** Lower-case names of the selecting request fields, sorted. */
+  readonly names: readonly string[];
+}
+
+/** Variants kept under one key; the oldest makes room for the next, so that an origin that varies by everything fills nothing. */
+export const variantsMax = 32;
+
 /** One site's objects under one origin configuration. */
 export class Space<F extends InFlight = InFlight> {
   readonly objects = new Map<string, StoredObject>();
@@ -27,6 +44,10 @@ export class Space<F extends InFlight = InFlight> {
   readonly fetches = new Map<string, F>();
   /** Keys whose last answer could not be shared, with the time until which requests do not wait for each other. */
   readonly unshared = new Map<string, number>();
+  /** Keys under which variants are stored, with what selects them; as many as there are stored variants at most. */
+  readonly variants = new Map<string, VariantSet>();
+  /** Objects whose key holds more than their purge path, by that path. */
+  readonly byPath = new Map<string, Set<StoredObject>>();
   dropped = false;
   constructor(readonly site: string, readonly purges: PurgeIndex) {}
 }
@@ -39,7 +60,13 @@ export interface Freshness {
   readonly arrivedWallMs: number;
   /** Age it had on arrival. */
   readonly initialAgeMs: number;
-  freshUntilMs: number;
+  readonly freshUntilMs: number;
+  /** How long after that it may be served while the origin is asked; 0: not at all. */
+  readonly staleWhileRevalidateMs: number;
+  /** The same when the origin answers 5xx; may be Infinity. */
+  readonly staleIfErrorMs: number;
+  /** The same when the origin does not answer. */
+  readonly staleIfGoneMs: number;
 }
 
 export class StoredObject implements SieveLinks<StoredObject> {
@@ -50,6 +77,8 @@ export class StoredObject implements SieveLinks<StoredObject> {
   /** Purges up to this seq are known not to cover it. */
   clearedSeq: number;
   private validatorsSeen: Validators | null = null;
+  /** Until when it is served without a question: its freshness, or a while longer after the origin failed. */
+  servedUntilMs: number;
   /** Head for hits, made at the first one. */
   hitBlock: HeadBlock | null = null;
 
@@ -64,10 +93,11 @@ export class StoredObject implements SieveLinks<StoredObject> {
     readonly segments: readonly Buffer[],
     readonly bodyBytes: number,
     readonly freshness: Freshness,
-    /** [name, value or ''] of request fields that the origin varied by and the key does not hold. */
-    readonly varied: readonly (readonly [string, string])[],
+    /** Null: the only answer under its key. */
+    readonly variant: Variant | null,
   ) {
     this.clearedSeq = bornSeq;
+    this.servedUntilMs = freshness.freshUntilMs;
   }
 
   /** What conditional requests are compared with, read from the head when first needed. */
@@ -198,8 +228,10 @@ export class Cache<F extends InFlight = InFlight> {
     if (space.dropped || !this.survives(object)) return false;
     const previous = space.objects.get(object.key);
     if (previous !== undefined) this.remove(previous);
+    this.removeUnreachable(object);
     if (!this.makeRoom(object.chargedBytes)) return false;
     space.objects.set(object.key, object);
+    this.index(object);
     this.list.add(object);
     this.charged += object.chargedBytes;
     assert(this.charged + this.reserved <= this.bytesMax, 'the cache stays within its limit');
@@ -209,9 +241,56 @@ export class Cache<F extends InFlight = InFlight> {
   remove(object: StoredObject): void {
     if (!object.listed) return;
     if (object.space.objects.get(object.key) === object) object.space.objects.delete(object.key);
+    this.unindex(object);
     if (this.sweepAt === object) this.sweepAt = object.older;
     this.list.remove(object);
     this.charged -= object.chargedBytes;
+  }
+
+  /** Removes every object with this purge path: a write spoiled it (RFC 9111 section 4.4). */
+  invalidate(space: Space<F>, purgePath: string): void {
+    const plain = space.objects.get(purgePath);
+    if (plain !== undefined) this.remove(plain);
+    for (const object of [...space.byPath.get(purgePath) ?? []]) this.remove(object);
+  }
+
+  /** What a look-up would no longer find once `object` is stored: the newest answer says what its key varies by. */
+  private removeUnreachable(object: StoredObject): void {
+    const { space, variant } = object;
+    const set = space.variants.get(variant?.baseKey ?? object.key);
+    if (variant !== null) {
+      const whole = space.objects.get(variant.baseKey);
+      if (whole !== undefined) this.remove(whole);
+    }
+    if (set === undefined) return;
+    const same = variant !== null && variant.names.join() === set.names.join();
+    const excess = same ? Math.max(0, set.keys.size + 1 - variantsMax) : set.keys.size;
+    for (const key of [...set.keys].slice(0, excess)) {
+      const other = space.objects.get(key);
+      if (other !== undefined) this.remove(other);
+    }
+  }
+
+  private index(object: StoredObject): void {
+    const { space, variant } = object;
+    if (object.key !== object.purgePath) {
+      const others = space.byPath.get(object.purgePath);
+      if (others === undefined) space.byPath.set(object.purgePath, new Set([object]));
+      else others.add(object);
+    }
+    if (variant === null) return;
+    const set = space.variants.get(variant.baseKey);
+    if (set === undefined) space.variants.set(variant.baseKey, { names: variant.names, keys: new Set([object.key]) });
+    else set.keys.add(object.key);
+  }
+
+  private unindex(object: StoredObject): void {
+    const { space, variant } = object;
+    const others = space.byPath.get(object.purgePath);
+    if (others?.delete(object) === true && others.size === 0) space.byPath.delete(object.purgePath);
+    if (variant === null) return;
+    const set = space.variants.get(variant.baseKey);
+    if (set?.keys.delete(object.key) === true && set.keys.size === 0) space.variants.delete(variant.baseKey);
   }
 
   close(): void {
@@ -219,6 +298,7 @@ export class Cache<F extends InFlight = InFlight> {
     this.sweepTimer = null;
     this.closed = true;
   }
+
   private indexOf(site: string): PurgeIndex {
     let index = this.indexes.get(site);
     if (index === undefined) this.indexes.set(site, index = new PurgeIndex());

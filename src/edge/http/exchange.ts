@@ -62,6 +62,8 @@ export interface Exchange {
    * @param bodyBytes its length; null when not known (chunked, or end of connection for HTTP/1.0)
    */
   begin(block: HeadBlock, extra: Fields, bodyBytes: number | null): BodySink;
+  /** Sends an interim answer (1xx). Dropped for HTTP/1.0, which knows none, and once the answer has begun. */
+  inform(status: number, fields: Fields): void;
   /** The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it. */
   body(): Readable;
   /** Called once if the viewer leaves before the answer ended. */

@@ -61,6 +61,13 @@ export class Http1Exchange implements Exchange {
     return new Http1Sink(this, this.line, framing, bodyBytes ?? 0, close);
   }
 
+  /** RFC 9110 section 15.2: an HTTP/1.0 client must not be sent any. */
+  inform(status: number, fields: Fields): void {
+    if (this.started || this.finished || this.request.httpVersion === '1.0') return;
+    this.line.output.addAnswer(headBytes(status, fields).bytes, '\r\n', null);
+    this.line.output.flush();
+  }
+
   body(): Readable {
     assert(this.request.hasBody && !this.bodyTaken, 'body() is called once, and only when there is one');
     this.bodyTaken = true;

@@ -1,4 +1,6 @@
-// Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246); where a field contradicts itself, the stricter reading.
+// Cache-Control and CDN-Cache-Control as a value (RFC 9111 section 5.2, RFC 5861, RFC 8246, RFC 9213); where a field contradicts
+// itself, the stricter reading.
+import { parseDictionary } from './structured-fields';
 
 export interface CacheControl {
   readonly noStore: boolean;
@@ -120,6 +122,35 @@ export function parseCacheControl(value: string | undefined): CacheControl {
     const argument = quoted?.replace(/\\(.)/g, '$1') ?? plain?.trim() ?? null;
     if (name !== '') apply(draft, name.toLowerCase(), argument);
     if (whole === '') break;
+  }
+  return draft;
+}
+
+/** Directives of a targeted field that take whole seconds, and those that are there or not. */
+const targetedSeconds = { 'max-age': 'maxAgeS', 's-maxage': 'sMaxageS', 'stale-while-revalidate': 'staleWhileRevalidateS', 'stale-if-error': 'staleIfErrorS' } as const;
+const targetedFlags: ReadonlySet<string> = new Set([
+  'no-store', 'no-cache', 'private', 'public', 'must-revalidate', 'proxy-revalidate', 'must-understand', 'no-transform', 'immutable',
+]);
+
+/**
+ * Reads a targeted field such as CDN-Cache-Control (RFC 9213 section 2.1): a dictionary, or it counts for nothing.
+ * A directive whose value is not of its type is as if not sent.
+ * @returns null when there is no such field, or it is empty or malformed: Cache-Control and Expires then count
+ */
+export function parseTargetedCacheControl(value: string | undefined): CacheControl | null {
+  const directives = value === undefined ? null : parseDictionary(value);
+  if (directives === null || directives.size === 0) return null;
+  const draft: Draft = { ...none };
+  for (const [name, member] of directives) {
+    if (member.kind !== 'item') continue;
+    const { value: item } = member;
+    const seconds = (targetedSeconds as Readonly<Record<string, 'maxAgeS' | 'sMaxageS' | 'staleWhileRevalidateS' | 'staleIfErrorS' | undefined>>)[name];
+    if (seconds !== undefined) {
+      if (item.type === 'integer' && item.value >= 0) draft[seconds] = Math.min(item.value, DELTA_SECONDS_MAX);
+    } else if (targetedFlags.has(name)) {
+      if (item.type === 'boolean' && item.value) apply(draft, name, null);
+      if (item.type === 'string' && (name === 'no-cache' || name === 'private')) apply(draft, name, item.value);
+    }
   }
   return draft;
 }

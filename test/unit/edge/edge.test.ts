@@ -9,6 +9,7 @@ import { Identity } from '../../../src/edge/identity';
 import type { OriginFetch } from '../../../src/edge/origin-fetch';
 import { Origins } from '../../../src/edge/origins';
 import { denialPage } from '../../../src/edge/pages';
+import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
 import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
@@ -22,11 +23,11 @@ class Edge {
   readonly state = new EdgeState(this.sites, this.cache);
   readonly origins = new Origins(systemClock);
   server!: HttpServer;
-  constructor(readonly origin: Origin) {}
+  constructor(readonly origin: Origin, private readonly rules: CacheRulesName = 'cloudfront') {}
 
   async start(): Promise<this> {
     const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000 });
+    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
     this.server = await startHttpServer({
       bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
     });

@@ -6,7 +6,7 @@ import { seededRandom } from '../../../fixtures/random';
 function put(cache: Cache, space: Space, path: string, bytes: number, bornSeq = cache.seq): boolean {
   return cache.store(new StoredObject(
     space, path, path, [], bornSeq, new HeadBlock(200, ['content-type', 'text/plain']), [Buffer.alloc(bytes)], bytes,
-    { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1000 }, [],
+    { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, staleIfGoneMs: 0 }, null,
   ));
 }
 const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(() => setImmediate(resolve)); });
@@ -112,4 +112,27 @@ describe('Cache', () => {
       cache.close();
     }
   });
+});
+
+test('a write takes every object of its path, variants and other keys too, and the indexes hold nothing of what is gone', () => {
+  const cache = new Cache(1_000_000);
+  const space = cache.space('E1', 'o');
+  const fresh = { arrivedAtMs: 0, arrivedWallMs: 0, initialAgeMs: 0, freshUntilMs: 1000, staleWhileRevalidateMs: 0, staleIfErrorMs: 0, staleIfGoneMs: 0 };
+  const store = (key: string, path: string, names: readonly string[] | null): void => {
+    const variant = names === null ? null : { baseKey: path, names };
+    expect(cache.store(new StoredObject(space, key, path, [], 0, new HeadBlock(200, []), [], 0, fresh, variant))).toBe(true);
+  };
+  store('/b', '/b', null);
+  store('/a\nh:x:1', '/a', null);
+  store('/a\nv:x:1', '/a', ['x']);
+  store('/a\nv:x:2', '/a', ['x']);
+  expect([space.objects.size, space.variants.get('/a')?.keys.size, space.byPath.get('/a')?.size]).toEqual([4, 2, 3]);
+  // An answer that does not vary takes the place of those that did.
+  store('/a', '/a', null);
+  expect([...space.objects.keys()]).toEqual(['/b', '/a\nh:x:1', '/a']);
+  store('/a\nv:y:1', '/a', ['y']);
+  expect(space.objects.has('/a')).toBe(false);
+  cache.invalidate(space, '/a');
+  expect([[...space.objects.keys()], space.variants.size, space.byPath.size, cache.objectCount]).toEqual([['/b'], 0, 0, 1]);
+  cache.close();
 });
