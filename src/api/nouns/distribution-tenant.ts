@@ -21,7 +21,7 @@ export type TenantNoun = Noun<ResourceRow, TenantSettings>;
 const kind = 'distribution-tenant';
 
 export function tenantSettingsOf(row: ResourceRow): TenantSettings {
-  return row.config as TenantSettings;
+  return row.config;
 }
 
 /** A domain is active when its tenant is enabled and the nodes know of it. Departure: no certificate has to cover it. */
@@ -53,7 +53,7 @@ function checkRemoval(row: ResourceRow, settings: TenantSettings): void {
 
 /** Tenants of one distribution or of one connection group. */
 function associationOf(call: Call): Reference | undefined {
-  const named = tenantReferences((call.input['AssociationFilter'] ?? {}) as TenantSettings);
+  const named = tenantReferences((call.input['AssociationFilter'] ?? {}));
   if (named.length > 1) refuse('InvalidArgument', 'The parameter AssociationFilter must name a distribution or a connection group, not both.');
   return named[0];
 }

@@ -74,7 +74,7 @@ function sideOf(holder: Holder, change: (domains: readonly string[]) => readonly
   checkAliases(domains, parts.domain, 'InvalidArgument', { ...limits, aliasesMax: limits.tenantDomainsMax });
   const next = { ...settings, Domains: domains.map((Domain) => ({ Domain })) };
   return { kind: holder.kind, id, expectedEtag, content: {
-    etag, name: holder.row.name, config: next as Row, attributes: holder.row.attributes, references: tenantReferences(next), aliases: domainsOf(next),
+    etag, name: holder.row.name, config: next, attributes: holder.row.attributes, references: tenantReferences(next), aliases: domainsOf(next),
   } };
 }
 
@@ -109,9 +109,9 @@ async function overlapping(domain: string, marker: string | null, itemsMax: numb
 async function listConflicts(call: Call, parts: OperationParts): Promise<Row> {
   const domain = domainOf(call, parts);
   const own = await holderOf(resourceOf(call.input['DomainControlValidationResource'], 'DomainControlValidationResource'), parts);
-  const { Marker: marker, ...others } = call.input;
+  const { Marker: marker, ...others } = call.input as { readonly Marker?: string };
   const { itemsMax } = pageRequestOf({ ...call, input: others });
-  const after = marker === undefined || marker === '' ? null : String(marker);
+  const after = marker === undefined || marker === '' ? null : marker;
   if (after !== null && !isHostName(after.replace(/^\*\./, ''), parts.limits.hostNameCharsMax)) refuse('InvalidArgument', 'The parameter Marker is not valid.');
   const found = await overlapping(domain, after, itemsMax + 1, parts);
   const page = found.slice(0, itemsMax);
