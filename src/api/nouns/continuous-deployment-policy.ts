@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ContinuousDeploymentPolicyConfig } from '@aws-sdk/client-cloudfront';
 import { prepareContinuousDeploymentPolicyConfig, stagingNameOf } from '../../model/continuous-deployment-policy';
 import { promotedConfigOf } from '../../model/distribution';
-import { policyId, versionTag } from '../../model/ids';
+import { uuid, versionTag } from '../../model/ids';
 import type { Reference } from '../../model/references';
 import { refuse } from '../../model/refusal';
 import type { DistributionRow } from '../../store/store';
@@ -83,7 +83,7 @@ export function continuousDeploymentPolicyOperations(parts: OperationParts): Ope
   const noun = resourceNoun<ContinuousDeploymentPolicyConfig>({
     kind: 'continuous-deployment-policy',
     name: 'ContinuousDeploymentPolicy', plural: 'ContinuousDeploymentPolicies', path: '/2020-05-31/continuous-deployment-policy',
-    id: policyId,
+    id: uuid,
     // A staging distribution has one policy: the store keeps names unique.
     nameOf: stagingNameOf,
     references: (config) => stagingOf(config, parts),
