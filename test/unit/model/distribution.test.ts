@@ -179,7 +179,7 @@ describe('what the store and the API take from it', () => {
         { originId: 'bucket', domainName: 'bucket.s3.amazonaws.com', originPath: '' },
       ],
       geo: { type: 'whitelist', locations: ['DE', 'FR'] },
-      connectionMode: 'direct', references: expect.arrayContaining([expect.objectContaining({ kind: 'key-group', usersMax: 10_000 })]),
+      connectionMode: 'direct', references: expect.arrayContaining([{ kind: 'origin-access-identity', id: 'EIDENTITY00001', usersMax: null }]),
     });
   });
 

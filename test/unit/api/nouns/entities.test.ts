@@ -20,7 +20,7 @@ describe('VPC origins', () => {
     const answer = await on.call('CreateVpcOrigin', { ...endpoint('one'), ...tags('team') });
     const { VpcOrigin: created, ETag: etag } = answer;
     expect(created).toEqual({
-      Id: expect.stringMatching(/^vo_[A-Za-z0-9]{22}$/), Arn: `arn:aws:cloudfront::111122223333:vpcorigin/${created.Id}`, AccountId: '111122223333',
+      Id: expect.stringMatching(/^vo_[A-Za-z0-9]{27}$/), Arn: `arn:aws:cloudfront::111122223333:vpcorigin/${created.Id}`, AccountId: '111122223333',
       Status: 'Deploying', CreatedTime: expect.any(Date), LastModifiedTime: expect.any(Date), ...endpoint('one'),
     });
     const { Id } = created;
@@ -84,7 +84,7 @@ describe('anycast IP lists', () => {
     const on = await bench();
     const { AnycastIpList: created, ETag: etag } = await on.call('CreateAnycastIpList', { ...list('one'), ...tags('team') });
     expect(created).toEqual({
-      Id: expect.stringMatching(/^aip_[A-Za-z0-9]{22}$/), Name: 'one', Status: 'Deploying', Arn: `arn:aws:cloudfront::111122223333:anycast-ip-list/${created.Id}`,
+      Id: expect.stringMatching(/^aip_[A-Za-z0-9]{27}$/), Name: 'one', Status: 'Deploying', Arn: `arn:aws:cloudfront::111122223333:anycast-ip-list/${created.Id}`,
       IpAddressType: 'dualstack', IpCount: 3, AnycastIps: [], LastModifiedTime: expect.any(Date),
     });
     const { Id } = created;
@@ -135,7 +135,7 @@ describe('trust stores', () => {
     const on = await bench();
     const { TrustStore: created, ETag: etag } = await on.call('CreateTrustStore', { Name: 'one', ...bundle(), ...tags('team') });
     expect(created).toEqual({
-      Id: expect.stringMatching(/^ts_[A-Za-z0-9]{22}$/), Arn: `arn:aws:cloudfront::111122223333:trust-store/${created.Id}`, Name: 'one',
+      Id: expect.stringMatching(/^ts_[A-Za-z0-9]{27}$/), Arn: `arn:aws:cloudfront::111122223333:trust-store/${created.Id}`, Name: 'one',
       Status: 'failed', NumberOfCaCertificates: 0, Reason: expect.stringContaining('S3'), LastModifiedTime: expect.any(Date), UseClientCertificateOCSPEndpoint: false,
     });
     const { Id } = created;
