@@ -84,11 +84,10 @@ async function fight(client, http, id) {
   }));
   const twice = won.length - new Set(won.map(({ from }) => from)).size;
   const kept = new Set();
-  for (let before = null; ;) {
-    const page = await http(`/edgefront/v1/distributions/${id}/versions${before === null ? '' : `?before=${before}`}`);
+  for (let marker = ''; marker !== undefined;) {
+    const page = await http(`/edgefront/v1/distributions/${id}/versions${marker === '' ? '' : `?marker=${marker}`}`);
     for (const { etag } of page.versions) kept.add(etag);
-    if (page.versions.length === 0 || page.versions.at(-1).version === 1) break;
-    before = page.versions.at(-1).version;
+    marker = page.nextMarker;
   }
   return { won: won.length, refused, twice, lost: won.filter(({ to }) => !kept.has(to)).length };
 }
@@ -114,7 +113,7 @@ async function main() {
     const endpoint = `http://127.0.0.1:${api}`;
     const client = new sdk.CloudFrontClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 3 });
     const { token } = await (await fetch(`${endpoint}/edgefront/v1/tokens`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(credentials) })).json();
-    const http = async (target) => (await fetch(endpoint + target, { headers: { authorization: `Bearer ${token}` } })).json();
+    const http = async (target) => (await fetch(endpoint + target, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } })).json();
     const policy = await client.send(new sdk.CreateCachePolicyCommand({ CachePolicyConfig: cachePolicy('shared') }));
     const { Distribution: subject } = await client.send(new sdk.CreateDistributionCommand({ DistributionConfig: distribution('subject', policy.CachePolicy.Id) }));
     const acts = {

@@ -47,9 +47,5 @@ export const customDataBytesMax = 800;
 export const lookUpsMax = 100;
 /** An answer of the store that takes longer is an error in the function. */
 export const lookUpMsMax = 1000;
-/** Instances of one function that may wait for a key value store at the same time. */
-export const cellsPerFunctionMax = 8;
-/** Instances kept by one thread; the least recently used goes first. */
-export const cellsMax = 128;
-/** Runs that may wait for an instance or for a thread, per function. */
+/** Runs that may wait for a thread, per function. */
 export const runsQueuedMax = 1000;
