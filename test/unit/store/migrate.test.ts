@@ -96,3 +96,33 @@ test('a migration that fails leaves nothing behind', async () => {
   expect(rows).toEqual([]);
   await other.end();
 });
+
+test('what a database of the first version holds is carried over', async () => {
+  const old = await freshDatabase();
+  const rows = new Client({ connectionString: old.url });
+  await rows.connect();
+  const [init, ...later] = shippedMigrations();
+  await rows.query(init?.sql ?? '');
+  await rows.query(`
+    INSERT INTO "distribution" ("id", "kind", "arn", "domain_name", "caller_reference", "etag", "enabled", "status", "change_seq", "last_modified_time", "config") VALUES
+      ('E1', 'web', 'arn:1', 'd1', 'r1', 'T', true, 'Deployed', 1, now(),
+       '{"DefaultCacheBehavior": {"CachePolicyId": "p1", "OriginRequestPolicyId": ""}, "CacheBehaviors": {"Items": [{"CachePolicyId": "p1"}, {"CachePolicyId": "p2"}]}}'),
+      ('E2', 'streaming', 'arn:2', 's1', 'r2', 'T', true, 'Deployed', 2, now(), '{}');
+    INSERT INTO "origin" VALUES ('E1', 'o', 'x', '', 'EOAI'), ('E2', 'S3Origin', 'x', '', 'EOAI');
+    INSERT INTO "alias" VALUES ('a.example', 'E1'), ('b.example', 'E2');
+    INSERT INTO "tag" VALUES ('arn:1', 'k', 'v');
+    INSERT INTO "invalidation" ("id", "distribution_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
+      VALUES ('I1', 'E1', 'r', '{/a}', '{}', 0, 'Completed', now(), 3)`);
+  for (const { sql } of later) await rows.query(sql);
+  const all = async (text: string): Promise<unknown[][]> => (await rows.query<unknown[]>({ text, rowMode: 'array' })).rows;
+  expect(await all('SELECT "from_kind", "from_id", "kind", "id" FROM "reference" ORDER BY "from_id", "id"')).toEqual([
+    ['distribution', 'E1', 'origin-access-identity', 'EOAI'], ['distribution', 'E1', 'cache-policy', 'p1'], ['distribution', 'E1', 'cache-policy', 'p2'],
+    ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'],
+  ]);
+  expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
+  expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
+  expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
+  expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2']]);
+  await rows.end();
+  await old.close();
+});
