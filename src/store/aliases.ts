@@ -2,8 +2,8 @@
 import type { AliasOwner, Referrer } from './store';
 import type { Database, Tx } from './transaction';
 
-/** Inserts the names; one that somebody else has, or null. Sorted, so that two writers never wait for each other crosswise. */
-async function claim(tx: Tx, owner: Referrer, names: readonly string[]): Promise<string | null> {
+/** Gives a new owner its names; one that somebody else has, or null. Sorted, so that two writers never wait for each other crosswise. */
+export async function claimAliases(tx: Tx, owner: Referrer, names: readonly string[]): Promise<string | null> {
   if (names.length === 0) return null;
   const wanted = [...new Set(names)].sort();
   const claimed = await tx.$queryRaw<{ name: string }[]>`
@@ -27,7 +27,7 @@ export async function replaceAliases(tx: Tx, owner: Referrer, names: readonly st
   await releaseAliases(tx, owner, names);
   const kept = await tx.alias.findMany({ where: { ownerKind: owner.kind, ownerId: owner.id }, select: { name: true } });
   const keptNames = new Set(kept.map((alias) => alias.name));
-  return claim(tx, owner, names.filter((name) => !keptNames.has(name)));
+  return claimAliases(tx, owner, names.filter((name) => !keptNames.has(name)));
 }
 
 const ownerOf = (record: { name: string; ownerKind: string; ownerId: string }): AliasOwner =>

@@ -1,9 +1,9 @@
 // Distributions, web and streaming, with their origins, aliases, geo restrictions and tags.
 import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
-import { aliasesUnder, ownersOf, releaseAliases, replaceAliases } from './aliases';
+import { aliasesUnder, claimAliases, ownersOf, releaseAliases, replaceAliases } from './aliases';
 import { pageOf } from './page';
-import { checkReferences, removeReferences, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, removeReferences, userOf, writeReferences } from './references';
 import { removeOwned } from './resources';
 import type {
   AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
@@ -33,8 +33,7 @@ function referrerOf(kind: DistributionKind, id: string): Referrer {
   return { kind: kind === 'web' ? 'distribution' : 'streaming-distribution', id };
 }
 
-async function writeDetails(tx: Tx, kind: DistributionKind, id: string, facts: DistributionFacts): Promise<void> {
-  await writeReferences(tx, referrerOf(kind, id), facts.references);
+async function writeDetails(tx: Tx, id: string, facts: DistributionFacts): Promise<void> {
   if (facts.origins.length > 0) {
     await tx.origin.createMany({
       data: facts.origins.map((origin) => ({
@@ -74,9 +73,11 @@ async function create(tx: Tx, undo: (value: Created) => never, row: NewDistribut
     const existing = await tx.distribution.findUniqueOrThrow({ where: { callerReference: row.callerReference } });
     return undo({ outcome: 'reference-taken', existing: rowOf(existing) });
   }
-  const taken = await replaceAliases(tx, referrerOf(row.kind, row.id), row.facts.aliases);
+  const own = referrerOf(row.kind, row.id);
+  const taken = await claimAliases(tx, own, row.facts.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
-  await writeDetails(tx, row.kind, row.id, row.facts);
+  await addReferences(tx, own, row.facts.references);
+  await writeDetails(tx, row.id, row.facts);
   if (row.tags.length > 0) await tx.tag.createMany({ data: row.tags.map((tag) => ({ arn: row.arn, key: tag.key, value: tag.value })) });
   await takeTurn(tx);
   // Counted within the turn: every other new row is either committed and seen here, or comes later and sees this one.
@@ -117,7 +118,8 @@ async function updateTogether(
     if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
     await tx.origin.deleteMany({ where: { distributionId: id } });
     await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
-    await writeDetails(tx, kind, id, facts);
+    await writeReferences(tx, referrerOf(kind, id), facts.references);
+    await writeDetails(tx, id, facts);
   }
   await takeTurn(tx);
   const rows: DistributionRow[] = [];

@@ -34,9 +34,14 @@ async function firstOverUsed(tx: Tx, references: readonly Counted[]): Promise<Re
   return overUsed[0] ?? null;
 }
 
-/** Replaces what `from` names. Before the turn, so that others wait the less; `checkReferences` comes within it. */
+/** Replaces what `from` names, as `addReferences` does for a new row. */
 export async function writeReferences(tx: Tx, from: Referrer, references: readonly Reference[]): Promise<void> {
   await removeReferences(tx, from);
+  await addReferences(tx, from, references);
+}
+
+/** Writes what a new row names. Before the turn, so that others wait the less; `checkReferences` comes within it. */
+export async function addReferences(tx: Tx, from: Referrer, references: readonly Reference[]): Promise<void> {
   if (references.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO "reference" ("from_kind", "from_id", "kind", "id")

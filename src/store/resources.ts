@@ -1,8 +1,8 @@
 // Every noun without a table of its own: one versioned row each, told apart by kind.
-import { releaseAliases, replaceAliases } from './aliases';
+import { claimAliases, releaseAliases, replaceAliases } from './aliases';
 import type { ResourceModel } from './generated/models';
 import { pageOf } from './page';
-import { checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
   AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
@@ -60,9 +60,9 @@ export async function finishResource(
 async function create(tx: Tx, undo: (value: ResourceCreated) => never, row: NewResource): Promise<ResourceCreated> {
   const own = { kind: row.kind, id: row.id };
   if (!await insertRow(tx, row)) return undo(await holderOf(tx, row));
-  const taken = await replaceAliases(tx, own, row.aliases ?? []);
+  const taken = await claimAliases(tx, own, row.aliases ?? []);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
-  await writeReferences(tx, own, row.references);
+  await addReferences(tx, own, row.references);
   if (row.tags !== undefined && row.tags.length > 0 && row.arn !== undefined) {
     const { arn, tags } = row;
     await tx.tag.createMany({ data: tags.map(({ key, value }) => ({ arn, key, value })) });

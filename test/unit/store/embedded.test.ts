@@ -163,4 +163,4 @@ test('kill -9 in the middle of writing loses nothing that was acknowledged', asy
   for (const subject of present) expect(await store.resources.get('public-key', subject.slice('public-key/'.length))).not.toBeNull();
   await store.close();
   await database.close();
-});
+}, 180_000);
