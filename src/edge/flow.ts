@@ -1,79 +1,60 @@
 // The life of a viewer's request: route, admit, look up, then hit, join, revalidate, fetch or pass.
 //
 // This file holds the branches; what happens in each stands in the files it calls. A hit takes no promise and one write.
-import type { Clock } from '../base/clock';
-import type { Log } from '../base/log';
 import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDirectives } from '../protocol/http/caching';
 import { field } from '../protocol/http/fields';
 import { admissionOf, isShared, loops } from './admission';
-import { Answers, type Forwarded } from './answers';
-import type { Cache, StoredObject } from './cache/cache';
-import { Fetcher, plain, type Wanted } from './fetch';
+import { AnswerFields } from './answer-fields';
+import type { StoredObject } from './cache/cache';
+import { deliverObject } from './delivery';
+import { Fetcher } from './fetching';
+import type { Admitted, FlowContext, FlowParts } from './flow-parts';
 import type { Exchange, RequestHandler } from './http/exchange';
-import type { Identity } from './identity';
-import type { OriginFetch } from './origin-fetch';
-import type { Origins } from './origins';
-import { Passer } from './pass';
-import { demandedReusability, reusability, revalidationFields } from './reuse';
-import type { CacheRules } from './rules';
-import { behaviorFor, type CompiledBehavior, type SiteTable } from './sites';
+import type { Forwarded } from './outcome';
+import { pass } from './passing';
+import { Refusals } from './refusals';
+import { demandedReusability, reusability } from './reuse';
+import { revalidationFields } from './revalidation';
+import { behaviorFor, type CompiledBehavior } from './sites';
 import { selectedKey } from './variants';
-
-export interface FlowParts {
-  readonly sites: SiteTable;
-  readonly cache: Cache<OriginFetch>;
-  readonly origins: Origins;
-  readonly identity: Identity;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly objectBytesMax: number;
-  readonly rules: CacheRules;
-  /** Answers carry Cache-Status (RFC 9211). */
-  readonly cacheStatus: boolean;
-}
-
-/** A request that was routed and let in. */
-interface Admitted {
-  readonly exchange: Exchange;
-  readonly compiled: CompiledBehavior;
-  /** The viewer's path after the default root object. */
-  readonly path: string;
-}
+import { plain, type Wanted } from './wanted';
 
 export class Flow {
-  private readonly answers: Answers;
+  private readonly context: FlowContext;
   private readonly fetcher: Fetcher;
-  private readonly passer: Passer;
+  private readonly wallMs: () => number;
 
-  constructor(private readonly parts: FlowParts) {
-    this.answers = new Answers(parts.identity, parts.log, () => parts.clock.nowMs(), parts.cacheStatus);
-    this.fetcher = new Fetcher(parts, this.answers, {
-      pass: (exchange, compiled, path) => this.pass({ exchange, compiled, path }, 'uri-miss'),
+  constructor(parts: FlowParts) {
+    const fields = new AnswerFields(parts.identity, parts.cacheStatus);
+    this.context = { ...parts, fields, refusals: new Refusals(fields, parts.identity, parts.log) };
+    this.wallMs = () => parts.clock.nowMs();
+    this.fetcher = new Fetcher(this.context, {
+      pass: (admitted) => this.pass(admitted, 'uri-miss'),
       want: (wanted, exchange) => { if (!this.fetcher.join(wanted, exchange)) this.fetcher.begin(wanted, exchange, null); },
+      hit: (exchange, object, { compiled }, nowMs) => this.hit(exchange, object, compiled, nowMs),
     });
-    this.passer = new Passer(parts, this.answers, this.fetcher);
   }
 
   readonly handle: RequestHandler = (exchange) => {
     const { request } = exchange;
-    const { sites, rules, identity } = this.parts;
+    const { sites, rules, identity, refusals } = this.context;
     const site = sites.find(request.host);
-    if (site === null) { this.answers.deny(exchange, 403, 'unknown-host'); return; }
+    if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
     const admission = admissionOf(request, compiled, rules);
-    if (admission.kind === 'redirect') this.answers.redirectToHttps(exchange);
-    else if (admission.kind === 'denied') this.answers.deny(exchange, admission.status, admission.denial);
+    if (admission.kind === 'redirect') refusals.redirectToHttps(exchange, compiled);
+    else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);
     else if (isShared(request, compiled)) this.lookUp({ exchange, compiled, path });
-    else if (loops(request, identity)) this.answers.deny(exchange, 403, 'loop');
+    else if (loops(request, identity)) refusals.deny(exchange, compiled, 403, 'loop');
     else this.pass({ exchange, compiled, path }, compiled.cached.has(request.method) ? 'bypass' : 'method');
   };
 
   private lookUp(admitted: Admitted): void {
     const { exchange, compiled, path } = admitted;
     const { request } = exchange;
-    const { cache, clock, rules } = this.parts;
+    const { cache, clock, rules, refusals, identity } = this.context;
     const { space, keys } = compiled;
     const keyed = { method: request.method, path, query: request.query, fields: request.fields };
     const baseKey = keys.key(keyed);
@@ -83,16 +64,16 @@ export class Flow {
     const demand = rules.requestDirectives ? requestDirectives(request.fields) : null;
     const use = object === null ? 'validate' : demand === null ? reusability(object, nowMs) : demandedReusability(object, demand, nowMs);
     if (object !== null && use === 'serve') {
-      this.answers.hit(exchange, object, nowMs);
+      this.hit(exchange, object, compiled, nowMs);
       return;
     }
     const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: keys.purgePath(keyed) };
     if (object !== null && use === 'serve-and-revalidate') {
-      this.answers.hit(exchange, object, nowMs);
+      this.hit(exchange, object, compiled, nowMs);
       if (!space.fetches.has(key)) this.fetcher.begin(wanted, null, object);
       return;
     }
-    if (loops(request, this.parts.identity)) this.answers.deny(exchange, 403, 'loop');
+    if (loops(request, identity)) refusals.deny(exchange, compiled, 403, 'loop');
     else this.ask(admitted, wanted, object, demand, nowMs);
   }
 
@@ -100,11 +81,11 @@ export class Flow {
   private ask(admitted: Admitted, wanted: Wanted, object: StoredObject | null, demand: CacheControl | null, nowMs: number): void {
     const { exchange, compiled } = admitted;
     const { request } = exchange;
-    if (demand?.onlyIfCached === true) { this.answers.deny(exchange, 504, 'only-if-cached'); return; }
+    if (demand?.onlyIfCached === true) { this.context.refusals.deny(exchange, compiled, 504, 'only-if-cached'); return; }
     // RFC 9111 section 5.2.1.5: the answer to such a request is not stored.
     if (demand?.noStore === true) { this.pass(admitted, 'request'); return; }
     if (request.method === 'HEAD' && object !== null && revalidationFields(object).length === 0) {
-      this.passer.pass({ ...admitted, why: 'stale', stored: object });
+      pass(this.context, { ...admitted, why: 'stale', stored: object });
       return;
     }
     if (this.fetcher.join(wanted, exchange)) return;
@@ -116,7 +97,11 @@ export class Flow {
     else this.fetcher.begin(wanted, exchange, object);
   }
 
+  private hit(exchange: Exchange, object: StoredObject, compiled: CompiledBehavior, nowMs: number): void {
+    deliverObject(exchange, object, this.context.fields.hit(exchange, object, compiled, nowMs), this.wallMs);
+  }
+
   private pass(admitted: Admitted, why: Forwarded): void {
-    this.passer.pass({ ...admitted, why, stored: null });
+    pass(this.context, { ...admitted, why, stored: null });
   }
 }

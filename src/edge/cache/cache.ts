@@ -79,8 +79,8 @@ export class StoredObject implements SieveLinks<StoredObject> {
   private validatorsSeen: Validators | null = null;
   /** Until when it is served without a question: its freshness, or a while longer after the origin failed. */
   servedUntilMs: number;
-  /** Head for hits, made at the first one. */
-  hitBlock: HeadBlock | null = null;
+  /** Head for hits, made at the first one, with the behaviour it was made for. */
+  prepared: { readonly for: unknown; readonly block: HeadBlock } | null = null;
 
   constructor(
     readonly space: Space,

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Fields } from '../../protocol/http/fields';
 import type { HeadBytes } from '../../protocol/http/answer-head';
+import type { Outcome } from '../outcome';
 
 export interface ViewerRequest {
   /** As sent; methods are case-sensitive. */
@@ -66,6 +67,8 @@ export interface Exchange {
   inform(status: number, fields: Fields): void;
   /** The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it. */
   body(): Readable;
+  /** What became of it, set when it is answered; for the access log. */
+  outcome: Outcome | null;
   /** Called once if the viewer leaves before the answer ended. */
   onAbort: (() => void) | null;
   /** True once the answer was ended or aborted, or the viewer left. */

@@ -5,6 +5,7 @@ import { fieldLines, hasField, headBytes, isBodiless, type HeadBytes } from '../
 import { CHUNK_END, chunkStart, LAST_CHUNK } from '../../protocol/http/chunked';
 import type { Fields } from '../../protocol/http/fields';
 import type { BodySink, Exchange, HeadBlock, ViewerRequest } from './exchange';
+import type { Outcome } from '../outcome';
 import type { Output } from './output';
 
 /** What an exchange needs of its connection. */
@@ -29,6 +30,7 @@ const headOf = (block: HeadBlock): HeadBytes => block.http1 ??= headBytes(block.
 type Framing = 'length' | 'chunked' | 'close' | 'none';
 
 export class Http1Exchange implements Exchange {
+  outcome: Outcome | null = null;
   onAbort: (() => void) | null = null;
   finished = false;
   private started = false;

@@ -1,0 +1,293 @@
+// Asking an origin once for all who want the same answer: fresh for the first time, or to learn whether a stale one is still right.
+//
+// A fetch ends in one of five ways: the answer is shared and stored; it is for one viewer only and the others ask for
+// themselves; a 304 renews the stale object; the stale object stands in for an origin that failed; or nobody answered.
+import type { Fault } from '../base/fault';
+import { without, type Fields } from '../protocol/http/fields';
+import { StreamedBody, type BodySource } from './cache/body';
+import { StoredObject } from './cache/cache';
+import { deliverObject } from './delivery';
+import { askOrigins } from './failover';
+import type { Admitted, FlowContext } from './flow-parts';
+import type { Kept, NotStored } from './freshness';
+import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
+import type { OriginFetch, SharedAnswer } from './origin-fetch';
+import { originRequest } from './origin-request';
+import type { OriginListener } from './origins';
+import { missOutcome, refreshHitOutcome } from './outcome';
+import { logOriginFault } from './passing';
+import { announcedBytes, viewerFields } from './response-fields';
+import { renewed, revalidationFields } from './revalidation';
+import { mayStandIn, type OriginFailure } from './reuse';
+import { forwardsCookies, freshnessOf, judge, keptFields, sentAgeS, type OriginHead } from './storing';
+import { selectingNames, variantKey } from './variants';
+import { ownCopy, plain, type Wanted } from './wanted';
+
+/** How long requests for a key whose answer could not be shared do not wait for each other. */
+const unsharedMs = 5_000;
+/** Such keys remembered in one space; beyond, they are forgotten all at once. */
+const unsharedKeysMax = 10_000;
+
+/** Where those go whom a fetch's answer is not for, and who get what was stored after all. */
+export interface Elsewhere {
+  /** Asks the origin for this viewer alone. */
+  pass(admitted: Admitted): void;
+  /** Joins or begins a fetch under another key. */
+  want(wanted: Wanted, exchange: Exchange): void;
+  /** Serves a stored object; @param nowMs monotonic */
+  hit(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void;
+}
+
+export class Fetcher {
+  constructor(private readonly context: FlowContext, private readonly elsewhere: Elsewhere) {}
+
+  /** Waits for, or joins, a fetch for the same key; false when there is none that still may be joined. */
+  join(wanted: Wanted, exchange: Exchange): boolean {
+    const { space } = wanted.compiled;
+    const fetch = space.fetches.get(wanted.key);
+    if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, []) > fetch.bornSeq) return false;
+    const { sharing } = fetch;
+    if (sharing === null) {
+      fetch.waiters.push(exchange);
+      return true;
+    }
+    const key = variantKey(wanted.baseKey, sharing.names, exchange.request.fields);
+    if (key !== sharing.key) {
+      if (key === wanted.key) return false;
+      this.elsewhere.want({ ...wanted, key, request: plain(exchange.request) }, exchange);
+      return true;
+    }
+    if (sharing.body.mode !== 'keeping') return false;
+    serveShared(this.context, exchange, wanted, sharing, sharing.block);
+    return true;
+  }
+
+  /**
+   * Begins a fetch.
+   * @param exchange who waits for it; null: nobody, a stale answer was served meanwhile
+   * @param stale is revalidated when it can be
+   */
+  begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null): void {
+    const { cache, origins, identity, clock } = this.context;
+    const own = { ...wanted, baseKey: ownCopy(wanted.baseKey), key: ownCopy(wanted.key), purgePath: ownCopy(wanted.purgePath) };
+    const { compiled } = own;
+    const fetch: OriginFetch = { bornSeq: cache.seq, purgePath: own.purgePath, waiters: exchange === null ? [] : [exchange], sharing: null, spoiled: false };
+    compiled.space.fetches.set(own.key, fetch);
+    cache.takeOff(fetch);
+    // It may be a HEAD of a stale object that began it; what is fetched is the object.
+    const template: ViewerRequest = own.request.method === 'HEAD' ? { ...own.request, method: 'GET' } : own.request;
+    askOrigins(origins, {
+      compiled,
+      requestFor: (origin) => {
+        const request = originRequest(template, own.path, compiled, origin, 'shared', identity, identity.requestId());
+        if (stale !== null) request.fields.push(...revalidationFields(stale));
+        return request;
+      },
+      body: null,
+      mayGoOn: () => true,
+    }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs()));
+  }
+}
+
+/** One fetch under way, from its head to its last byte. */
+class SharedFetch implements OriginListener {
+  private body: StreamedBody | null = null;
+  /** Called once all of a body was kept; null while, or when, it may not be. */
+  private store: (() => void) | null = null;
+  /** The answer is not wanted any more; what still comes of it is not heard. */
+  private turnedAway = false;
+
+  constructor(
+    private readonly context: FlowContext,
+    private readonly elsewhere: Elsewhere,
+    private readonly wanted: Wanted,
+    private readonly fetch: OriginFetch,
+    private readonly stale: StoredObject | null,
+    private readonly requestedWallMs: number,
+  ) {}
+
+  onInformation(status: number, fields: Fields): void {
+    for (const exchange of this.fetch.waiters) exchange.inform(status, viewerFields(fields, forwardsCookies(this.wanted.compiled)));
+  }
+
+  onHead(status: number, fields: Fields, source: BodySource): void {
+    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs };
+    if (status >= 500 && this.standIn(status, 'error')) {
+      this.turnedAway = true;
+      source.abort();
+    } else if (status === 304 && this.stale !== null) {
+      this.turnedAway = true;
+      this.refresh(this.stale, head);
+    } else {
+      this.receive(head, source);
+    }
+  }
+
+  onData(piece: Buffer): void { if (!this.turnedAway && this.body?.open === true) this.body.push(piece); }
+
+  onEnd(): void {
+    const { body } = this;
+    if (this.turnedAway || body === null) return;
+    if (body.open) {
+      const kept = body.mode === 'keeping';
+      body.finish();
+      if (kept) this.store?.();
+    }
+    this.landed(body);
+  }
+
+  onError(fault: Fault): void {
+    if (this.turnedAway) return;
+    if (this.body !== null) {
+      this.body.fail();
+      this.landed(this.body);
+      return;
+    }
+    logOriginFault(this.context, this.wanted.compiled, fault);
+    if (this.standIn(fault.kind === 'origin-timeout' ? 504 : 502, 'gone')) return;
+    this.forget();
+    for (const exchange of this.fetch.waiters.splice(0)) this.context.refusals.denyForOrigin(exchange, this.wanted.compiled, fault);
+  }
+
+  /** The head of a new answer is here: decides what becomes of it and sends it to those who wait. */
+  private receive(head: OriginHead, source: BodySource): void {
+    const { wanted, fetch, context } = this;
+    const { cache, objectBytesMax, clock } = context;
+    const { compiled } = wanted;
+    const bodyBytes = announcedBytes(head.fields);
+    const reuse = judge(context, wanted, head, bodyBytes);
+    const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
+    const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
+    const ageS = sentAgeS(head.fields);
+    if (reuse.kind === 'pass') {
+      context.log.debug('not stored', { site: compiled.site.site.id, why: reuse.why });
+      this.answerOne(block, body, bodyBytes, ageS, reuse.why);
+      return;
+    }
+    const names = selectingNames(head.fields, compiled).map(ownCopy);
+    const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
+    const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, names, key };
+    fetch.sharing = sharing;
+    this.store = () => this.keep(body, sharing, reuse, head);
+    this.answerAll(sharing, block);
+  }
+
+  /** The answer is for one viewer: the first gets it, the others ask for themselves. */
+  private answerOne(block: HeadBlock, body: StreamedBody, bodyBytes: number | null, ageS: number | null, why: NotStored): void {
+    const { wanted, context } = this;
+    const waiters = this.fetch.waiters.splice(0);
+    this.forget();
+    const { unshared } = wanted.compiled.space;
+    if (unshared.size >= unsharedKeysMax) unshared.clear();
+    unshared.set(wanted.key, context.clock.monotonicMs() + unsharedMs);
+    let answered = false;
+    for (const exchange of waiters) {
+      if (exchange.finished) continue;
+      if (answered || exchange.request.method === 'HEAD') {
+        this.passOn(exchange);
+      } else {
+        answered = true;
+        const head = context.fields.miss(exchange, block, wanted.compiled, missOutcome(block.status, 'uri-miss', why), ageS, false);
+        exchange.onAbort = body.attach(exchange.begin(head.block, head.own, bodyBytes));
+      }
+    }
+    if (!answered) body.abandon();
+  }
+
+  /** The answer is for all whose requests select it. `block`: the head for the one who asked. */
+  private answerAll(sharing: SharedAnswer, block: HeadBlock): void {
+    const { wanted } = this;
+    let first = true;
+    for (const exchange of this.fetch.waiters.splice(0)) {
+      if (exchange.finished) continue;
+      const key = variantKey(wanted.baseKey, sharing.names, exchange.request.fields);
+      if (key !== sharing.key) {
+        if (key === wanted.key) this.passOn(exchange);
+        else this.elsewhere.want({ ...wanted, key, request: plain(exchange.request) }, exchange);
+        continue;
+      }
+      serveShared(this.context, exchange, wanted, sharing, first ? block : sharing.block);
+      first = false;
+    }
+  }
+
+  /** All of a body was kept. */
+  private keep(body: StreamedBody, sharing: SharedAnswer, reuse: Kept, head: OriginHead): void {
+    const { wanted, fetch, context } = this;
+    this.releaseBody(body);
+    if (fetch.spoiled) return;
+    const variant = sharing.names.length === 0 ? null : { baseKey: wanted.baseKey, names: sharing.names };
+    context.cache.store(new StoredObject(
+      wanted.compiled.space, sharing.key, wanted.purgePath, [], fetch.bornSeq, sharing.block, body.segments(), body.bytes,
+      freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), variant,
+    ));
+  }
+
+  /** The origin says that what is stored is still right: its fields are renewed, its body stays (RFC 9111 section 4.3.4). */
+  private refresh(stale: StoredObject, head: OriginHead): void {
+    const { context, wanted, fetch } = this;
+    const { object, reusable } = renewed(context, wanted, stale, head, fetch.bornSeq);
+    if (reusable && !fetch.spoiled) context.cache.store(object);
+    else context.cache.remove(stale);
+    this.forget();
+    for (const exchange of fetch.waiters.splice(0)) {
+      if (exchange.finished) continue;
+      if (!selects(exchange, stale)) { this.passOn(exchange); continue; }
+      const composed = context.fields.compose(exchange, {
+        block: object.block, compiled: wanted.compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
+        cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
+      });
+      deliverObject(exchange, object, composed, () => context.clock.nowMs());
+    }
+  }
+
+  /** The origin fails: what is stored is served on, and the origin asked again after the error's TTL (guide: HTTPStatusCodes). */
+  private standIn(status: number, failure: OriginFailure): boolean {
+    const { context, wanted, fetch, stale } = this;
+    const { cache, clock, rules } = context;
+    const nowMs = clock.monotonicMs();
+    // A purge or a write that came meanwhile forbids it, however old the question.
+    if (stale === null || !mayStandIn(stale, failure, nowMs) || fetch.spoiled || cache.lookup(wanted.compiled.space, stale.key) !== stale) return false;
+    if (rules.ttlFloors) stale.servedUntilMs = nowMs + wanted.compiled.site.errorMinTtlS(status) * 1000;
+    this.forget();
+    for (const exchange of fetch.waiters.splice(0)) {
+      if (exchange.finished) continue;
+      if (selects(exchange, stale)) this.elsewhere.hit(exchange, stale, wanted, nowMs);
+      else this.passOn(exchange);
+    }
+    return true;
+  }
+
+  private passOn(exchange: Exchange): void {
+    this.elsewhere.pass({ exchange, compiled: this.wanted.compiled, path: this.wanted.path });
+  }
+
+  private landed(body: StreamedBody): void {
+    this.releaseBody(body);
+    this.forget();
+  }
+
+  private releaseBody(body: StreamedBody): void {
+    const bytes = body.takeReserved();
+    if (bytes > 0) this.context.cache.release(bytes);
+  }
+
+  private forget(): void {
+    const { fetches } = this.wanted.compiled.space;
+    if (fetches.get(this.wanted.key) === this.fetch) fetches.delete(this.wanted.key);
+    this.context.cache.land(this.fetch);
+  }
+}
+
+/** True when the request is one that the stored answer is for (RFC 9111 section 4.1). */
+function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {
+  return variant === null || variantKey(variant.baseKey, variant.names, exchange.request.fields) === key;
+}
+
+/** Starts an answer whose body is still arriving. @param block the head for this viewer */
+function serveShared(context: FlowContext, exchange: Exchange, { compiled }: Wanted, sharing: SharedAnswer, block: HeadBlock): void {
+  const head = context.fields.miss(exchange, block, compiled, missOutcome(block.status, 'uri-miss', null), sharing.ageS, true);
+  if (exchange.request.method === 'HEAD') exchange.answer(head.block, head.own, null, sharing.bodyBytes);
+  else exchange.onAbort = sharing.body.attach(exchange.begin(head.block, head.own, sharing.bodyBytes));
+}

@@ -1,0 +1,40 @@
+// What the rooms of a request's life work with.
+import type { Clock } from '../base/clock';
+import type { Log } from '../base/log';
+import type { AnswerFields } from './answer-fields';
+import type { Cache } from './cache/cache';
+import type { Identity } from './identity';
+import type { OriginFetch } from './origin-fetch';
+import type { Origins } from './origins';
+import type { Refusals } from './refusals';
+import type { CacheRules } from './rules';
+import type { CompiledBehavior, SiteTable } from './sites';
+import type { Exchange } from './http/exchange';
+
+/** What the edge hands in. */
+export interface FlowParts {
+  readonly sites: SiteTable;
+  readonly cache: Cache<OriginFetch>;
+  readonly origins: Origins;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly objectBytesMax: number;
+  readonly rules: CacheRules;
+  /** Answers carry Cache-Status (RFC 9211). */
+  readonly cacheStatus: boolean;
+}
+
+/** The same with what every answer goes through. */
+export interface FlowContext extends FlowParts {
+  readonly fields: AnswerFields;
+  readonly refusals: Refusals;
+}
+
+/** A request that was routed and let in. */
+export interface Admitted {
+  readonly exchange: Exchange;
+  readonly compiled: CompiledBehavior;
+  /** The viewer's path after the default root object. */
+  readonly path: string;
+}

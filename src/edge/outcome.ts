@@ -1,0 +1,42 @@
+// What became of an exchange, in the words of CloudFront's logs, with the reason of every "no"; kept on the exchange for the access log.
+import type { Denial } from './pages';
+import type { NotStored } from './freshness';
+
+/** How the edge answered (guide: AccessLogs, x-edge-result-type); X-Cache says the same. */
+export type Result = 'Hit' | 'RefreshHit' | 'Miss' | 'Redirect' | 'Error' | 'LimitExceeded' | 'CapacityExceeded';
+
+/** Why a request went to the origin, as Cache-Status names it (RFC 9211 section 2.2). */
+export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'stale' | 'request' | 'partial';
+
+export interface Outcome {
+  readonly result: Result;
+  /** Null: the origin was not asked for this answer. */
+  readonly forwarded: Forwarded | null;
+  /** Why it was refused, or why the origin's answer was not stored. */
+  readonly reason: Denial | NotStored | null;
+}
+
+const outcome = (result: Result, forwarded: Forwarded | null, reason: Outcome['reason']): Outcome => ({ result, forwarded, reason });
+
+/** An error is logged as one, wherever it came from. */
+const unlessError = (status: number, result: Result): Result => status >= 400 ? 'Error' : result;
+
+const hit = outcome('Hit', null, null);
+const storedError = outcome('Error', null, null);
+
+/** Hits are told apart by nothing but being errors: no value is made for each. */
+export function hitOutcome(status: number): Outcome {
+  return status >= 400 ? storedError : hit;
+}
+
+export const refreshHitOutcome: Outcome = outcome('RefreshHit', 'stale', null);
+export const redirectOutcome: Outcome = outcome('Redirect', null, 'https-required');
+
+/** An answer that came from the origin; @param reason null: it is stored, or was not meant to be */
+export function missOutcome(status: number, forwarded: Forwarded, reason: NotStored | null): Outcome {
+  return outcome(unlessError(status, 'Miss'), forwarded, reason);
+}
+
+export function refusalOutcome(denial: Denial): Outcome {
+  return outcome('Error', null, denial);
+}

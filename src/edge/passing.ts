@@ -1,0 +1,101 @@
+// One request, one answer, nothing stored: writes, heads and parts of what is not at hand, and what may not be shared.
+import type { Fault } from '../base/fault';
+import type { Fields } from '../protocol/http/fields';
+import { StreamedBody, type BodySource } from './cache/body';
+import type { StoredObject } from './cache/cache';
+import { askOrigins } from './failover';
+import type { Admitted, FlowContext } from './flow-parts';
+import { HeadBlock, type ViewerRequest } from './http/exchange';
+import { spoilByWrite } from './invalidation';
+import { originRequest } from './origin-request';
+import type { OriginListener } from './origins';
+import { missOutcome, type Forwarded } from './outcome';
+import { announcedBytes, viewerFields } from './response-fields';
+import { renewByHead } from './revalidation';
+import { forwardsCookies, sentAgeS } from './storing';
+import { plain } from './wanted';
+
+export interface Passed extends Admitted {
+  readonly why: Forwarded;
+  /** A stored object that the answer to a HEAD is compared with. */
+  readonly stored: StoredObject | null;
+}
+
+/** Asks the origin for this viewer alone; the content of a write streams through. */
+export function pass(context: FlowContext, passed: Passed): void {
+  const { exchange, compiled, path } = passed;
+  const { request } = exchange;
+  const { identity, clock } = context;
+  const listener = new PassedAnswer(context, passed, clock.nowMs());
+  exchange.onAbort = () => listener.viewerLeft();
+  askOrigins(context.origins, {
+    compiled,
+    requestFor: (origin) => originRequest(request, path, compiled, origin, 'viewer', identity, identity.requestId()),
+    body: request.hasBody ? exchange.body() : null,
+    mayGoOn: () => isReplayable(request) && !listener.gone,
+  }, listener);
+}
+
+/** The answer on its way to its one viewer. */
+class PassedAnswer implements OriginListener {
+  /** The viewer left before the head came. */
+  gone = false;
+  private body: StreamedBody | null = null;
+
+  constructor(private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number) {}
+
+  viewerLeft(): void { this.gone = true; }
+
+  onInformation(status: number, fields: Fields): void {
+    const { exchange, compiled } = this.passed;
+    exchange.inform(status, viewerFields(fields, forwardsCookies(compiled)));
+  }
+
+  onHead(status: number, fields: Fields, source: BodySource): void {
+    const { exchange, compiled, path, why } = this.passed;
+    const { request } = exchange;
+    spoilByWrite(this.context.cache, request, compiled, path, status, fields);
+    if (status === 200) this.compareStored(fields);
+    if (this.gone) {
+      source.abort();
+      return;
+    }
+    const block = new HeadBlock(status, viewerFields(fields, forwardsCookies(compiled)));
+    const bodyBytes = announcedBytes(fields);
+    const head = this.context.fields.miss(exchange, block, compiled, missOutcome(status, why, null), sentAgeS(fields), false);
+    if (request.method === 'HEAD' || status === 204 || status === 304) {
+      exchange.answer(head.block, head.own, null, bodyBytes);
+      return;
+    }
+    this.body = new StreamedBody(source, false, bodyBytes, 0, () => false);
+    exchange.onAbort = this.body.attach(exchange.begin(head.block, head.own, bodyBytes));
+  }
+
+  onData(piece: Buffer): void { if (this.body?.open === true) this.body.push(piece); }
+
+  onEnd(): void { if (this.body?.open === true) this.body.finish(); }
+
+  onError(fault: Fault): void {
+    const { exchange, compiled } = this.passed;
+    if (this.body !== null) { this.body.fail(); return; }
+    if (exchange.finished) return;
+    logOriginFault(this.context, compiled, fault);
+    this.context.refusals.denyForOrigin(exchange, compiled, fault);
+  }
+
+  private compareStored(fields: Fields): void {
+    const { exchange, compiled, path, stored } = this.passed;
+    if (stored === null) return;
+    const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
+    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs });
+  }
+}
+
+export function logOriginFault({ log }: FlowContext, compiled: Admitted['compiled'], fault: Fault): void {
+  log.warn('origin failed', { site: compiled.site.site.id, target: compiled.behavior.target, kind: fault.kind, detail: fault.message });
+}
+
+/** True when the request may be sent to a second origin: it changes nothing, and all of it is still there. */
+function isReplayable(request: ViewerRequest): boolean {
+  return !request.hasBody && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS');
+}

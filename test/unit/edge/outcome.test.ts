@@ -1,0 +1,58 @@
+// What stays on an exchange once it is answered: how, and why not otherwise.
+import { ManualClock } from '../../../src/base/clock';
+import { silentLog } from '../../../src/base/log';
+import { Cache } from '../../../src/edge/cache/cache';
+import { EdgeState } from '../../../src/edge/edge';
+import { Flow } from '../../../src/edge/flow';
+import { startHttpServer } from '../../../src/edge/http/server';
+import { Identity } from '../../../src/edge/identity';
+import type { OriginFetch } from '../../../src/edge/origin-fetch';
+import { Origins } from '../../../src/edge/origins';
+import type { Outcome } from '../../../src/edge/outcome';
+import { rulesNamed } from '../../../src/edge/rules';
+import { SiteTable } from '../../../src/edge/sites';
+import { ask, startOrigin } from '../../fixtures/origin';
+import { behavior, origin as originOf, site } from '../../fixtures/site';
+
+test('every exchange says what became of it, and X-Cache says the same', async () => {
+  const origin = await startOrigin((request, response) => {
+    if (request.url === '/gone') { response.destroy(); return; }
+    if (request.headers['if-none-match'] === '"1"') { response.writeHead(304); response.end(); return; }
+    const secret = request.url === '/secret';
+    response.writeHead(request.url === '/missing' ? 404 : 200, { etag: '"1"', 'cache-control': secret ? 'private' : `max-age=${request.url === '/stale' ? 0 : 60}`, 'content-length': 2 });
+    response.end('ok');
+  });
+  const clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
+  const cache = new Cache<OriginFetch>(16_000_000);
+  const origins = new Origins(clock);
+  const sites = new SiteTable();
+  const flow = new Flow({ sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const outcomes: (() => Outcome | null)[] = [];
+  const server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: (exchange) => { outcomes.push(() => exchange.outcome); flow.handle(exchange); } });
+  const behaviors = [behavior({ pattern: '/closed', closed: 'signers' }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];
+  new EdgeState(sites, cache).change([site({ behaviors, origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })] })], [], []);
+  const table: [string, Outcome][] = [
+    ['/a', { result: 'Miss', forwarded: 'uri-miss', reason: null }],
+    ['/a', { result: 'Hit', forwarded: null, reason: null }],
+    ['/stale', { result: 'Miss', forwarded: 'uri-miss', reason: null }],
+    ['/stale', { result: 'RefreshHit', forwarded: 'stale', reason: null }],
+    ['/secret', { result: 'Miss', forwarded: 'uri-miss', reason: 'private' }],
+    ['/missing', { result: 'Error', forwarded: 'uri-miss', reason: null }],
+    ['/missing', { result: 'Error', forwarded: null, reason: null }],
+    ['/gone', { result: 'Error', forwarded: null, reason: 'origin-misbehaved' }],
+    ['/closed', { result: 'Error', forwarded: null, reason: 'access-closed' }],
+    ['/tls', { result: 'Redirect', forwarded: null, reason: 'https-required' }],
+  ];
+  try {
+    for (const [path, outcome] of table) {
+      const answer = await ask(server.port, 'd1.cloudfront.localhost', path);
+      expect([path, outcomes[outcomes.length - 1]?.()]).toEqual([path, outcome]);
+      expect(answer.headers['x-cache']).toBe(`${outcome.result} from cloudfront`);
+    }
+  } finally {
+    await server.close(0);
+    await origins.close();
+    await origin.close();
+    cache.close();
+  }
+});
