@@ -3,6 +3,7 @@
 // This file holds the branches; what happens in each stands in the files it calls. A hit takes no promise and one write.
 import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
+import type { Geo } from '../geo/geo';
 import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDirectives } from '../protocol/http/caching';
 import { field } from '../protocol/http/fields';
@@ -25,6 +26,7 @@ export interface FlowParts {
   readonly cache: Cache<OriginFetch>;
   readonly origins: Origins;
   readonly identity: Identity;
+  readonly geo: Geo;
   readonly clock: Clock;
   readonly log: Log;
   readonly objectBytesMax: number;
