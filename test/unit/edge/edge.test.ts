@@ -27,7 +27,7 @@ class Edge {
 
   async start(): Promise<this> {
     const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
+    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
     this.server = await startHttpServer({
       bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
     });

@@ -26,7 +26,7 @@ test('every exchange says what became of it, and X-Cache says the same', async (
   const cache = new Cache<OriginFetch>(16_000_000);
   const origins = new Origins(clock);
   const sites = new SiteTable();
-  const flow = new Flow({ sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const flow = new Flow({ sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const outcomes: (() => Outcome | null)[] = [];
   const server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: (exchange) => { outcomes.push(() => exchange.outcome); flow.handle(exchange); } });
   const behaviors = [behavior({ pattern: '/closed', closed: 'signers' }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];
