@@ -18,10 +18,13 @@ function update(relative, text) {
 }
 
 const { modelFacts, modelFactsSource } = require('../dist/protocol/aws/declarations.js');
-const types = path.join(path.dirname(require.resolve('@aws-sdk/client-cloudfront/package.json')), 'dist-types');
-const read = (folder) => readdirSync(path.join(types, folder)).filter((name) => name.endsWith('.d.ts')).sort()
-  .map((name) => [name, readFileSync(path.join(types, folder, name), 'utf8')]);
-const source = modelFactsSource(modelFacts(read('models'), read('commands')));
+function factsOf(client) {
+  const types = path.join(path.dirname(require.resolve(`${client}/package.json`)), 'dist-types');
+  const read = (folder) => readdirSync(path.join(types, folder)).filter((name) => name.endsWith('.d.ts')).sort()
+    .map((name) => [name, readFileSync(path.join(types, folder, name), 'utf8')]);
+  return modelFacts(read('models'), read('commands'));
+}
+const source = modelFactsSource(factsOf('@aws-sdk/client-cloudfront'), factsOf('@aws-sdk/client-cloudfront-keyvaluestore'));
 if (update('src/protocol/aws/model-facts.ts', source)) {
   // The document is made by compiled code, which must know the new facts.
   const built = spawnSync(process.execPath, [path.join(root, 'scripts', 'build.mjs'), '--quiet'], { stdio: 'inherit' });

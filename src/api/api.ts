@@ -12,14 +12,15 @@ import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log, LogFields } from '../base/log';
 import { sleep, type Service } from '../base/service';
+import { encodeJson, encodeJsonError } from '../protocol/aws/rest-json';
 import {
-  decodeDocument, encode, encodeError, inputOf, operations, type EncodedAnswer, type OperationShape, type RequestDocument, type RequestParts,
+  decodeDocument, encode, encodeError, inputOf, operationsById, type EncodedAnswer, type OperationShape, type RequestDocument, type RequestParts,
+  type Service as AwsService,
 } from '../protocol/aws/rest-xml';
-import type { SignedRequest } from '../protocol/aws/sigv4';
 import type { Author, Store } from '../store/store';
-import { createAuthenticator, type Authenticator } from './authenticate';
+import { createAuthenticator, type Authenticator, type Caller } from './authenticate';
 import { accessDenied, firstUnmet, needsOf, ownNeedsOf, type Need } from './authorize';
-import { clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
+import { asKeyValueStoreError, clientErrorOf, hiddenCauseOf, type ClientError } from './errors';
 import type { Call, OperationHandler, OperationTable, Principal } from './operation';
 import { ownDocument, type OwnAnswer, type OwnCall, type OwnOperation, type OwnParts } from './own-operation';
 import { openApiDocument } from './openapi';
@@ -59,7 +60,11 @@ interface Exchange {
   /** Percent-encoded, starts with `/`. */
   readonly path: string;
   readonly rawQuery: string;
+  /** Whose operation it is, told by its path: what it must be signed for and how its errors look. */
+  readonly service: AwsService;
 }
+
+const serviceOf = (path: string): AwsService => (path.startsWith('/key-value-stores/') ? 'cloudfront-keyvaluestore' : 'cloudfront');
 
 function isJson(mediaTypes: string | undefined): boolean {
   return mediaTypes !== undefined && /(^|[ ,])application\/json($|[ ,;])/i.test(mediaTypes);
@@ -92,16 +97,26 @@ function sendOwn(exchange: Exchange, answer: OwnAnswer): void {
 function sendError(exchange: Exchange, error: ClientError): void {
   const { request, response } = exchange;
   if (response.headersSent || response.destroyed) { response.destroy(); return; }
-  const format = answerFormat(request);
   // What is left of a body that nobody reads would be taken for the next request.
   if (!request.complete) response.setHeader('Connection', 'close');
   if (error.status === 429 || error.status === 503) response.setHeader('Retry-After', '1');
-  send(exchange, {
-    status: error.status,
-    headers: { 'Content-Type': format === 'json' ? 'application/json' : 'text/xml' },
-    body: encodeError(error, exchange.requestId, format),
-  });
+  send(exchange, { status: error.status, ...errorAnswer(exchange, error) });
   discardRest(request);
+}
+
+function errorAnswer({ request, requestId, service }: Exchange, error: ClientError): Pick<EncodedAnswer, 'headers' | 'body'> {
+  if (service === 'cloudfront-keyvaluestore') return encodeJsonError(asKeyValueStoreError(error));
+  const format = answerFormat(request);
+  return { headers: { 'Content-Type': format === 'json' ? 'application/json' : 'text/xml' }, body: encodeError(error, requestId, format) };
+}
+
+function answerOf({ request }: Exchange, operation: OperationShape, output: Readonly<Record<string, unknown>>): EncodedAnswer {
+  return operation.service === 'cloudfront-keyvaluestore' ? encodeJson(operation, output) : encode(operation, output, answerFormat(request));
+}
+
+/** Format of the body. The key value stores' data is JSON, whatever a client says or leaves out. */
+function bodyFormat({ request, service }: Exchange): Format {
+  return service === 'cloudfront-keyvaluestore' || isJson(request.headers['content-type']) ? 'json' : 'xml';
 }
 
 /** Aborts when the client leaves before it was answered. */
@@ -132,10 +147,8 @@ class Api {
     const requestId = randomUUID();
     const target = request.url ?? '/';
     const mark = target.indexOf('?');
-    const exchange: Exchange = {
-      request, response, requestId,
-      path: mark < 0 ? target : target.slice(0, mark), rawQuery: mark < 0 ? '' : target.slice(mark + 1),
-    };
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const exchange: Exchange = { request, response, requestId, path, rawQuery: mark < 0 ? '' : target.slice(mark + 1), service: serviceOf(path) };
     response.setHeader('x-amzn-RequestId', requestId);
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -170,9 +183,10 @@ class Api {
     });
   }
 
-  private callerOf(exchange: Exchange, body: Buffer): { request: SignedRequest; address: string } {
-    const { request } = exchange;
+  private callerOf(exchange: Exchange, body: Buffer): Caller {
+    const { request, service } = exchange;
     return {
+      service,
       request: { method: request.method ?? '', path: exchange.path, query: exchange.rawQuery, rawHeaders: request.rawHeaders, body },
       address: request.socket.remoteAddress ?? '',
     };
@@ -181,28 +195,27 @@ class Api {
   private async answerOperation(exchange: Exchange, body: Buffer, principal: Principal): Promise<void> {
     const query = new URLSearchParams(exchange.rawQuery);
     const { operationId, pathParams } = this.routes.match(exchange.request.method ?? '', exchange.path, query);
-    const operation = operations().get(operationId);
-    if (operation !== undefined) return this.answerCloudFront(exchange, operation, { pathParams, query, body }, principal);
+    const operation = operationsById().get(operationId);
+    if (operation !== undefined) return this.answerAws(exchange, operation, { pathParams, query, body }, principal);
     const own = ownOperations.get(operationId);
-    assert(own !== undefined, `operation ${operationId} of the document is CloudFront's or ours`);
+    assert(own !== undefined, `operation ${operationId} of the document is one of AWS's or ours`);
     return this.answerOwn(exchange, own, { pathParams, body }, principal);
   }
 
-  private async answerCloudFront(
+  /** Answers an operation of CloudFront's, or of its key value stores'. */
+  private async answerAws(
     exchange: Exchange, operation: OperationShape, request: Pick<RequestParts, 'pathParams' | 'query' | 'body'>, principal: Principal,
   ): Promise<void> {
-    const document = decodeDocument(operation, {
-      ...request, headers: headersOf(exchange.request), format: isJson(exchange.request.headers['content-type']) ? 'json' : 'xml',
-    });
-    this.routes.validate(operation.name, document);
+    const document = decodeDocument(operation, { ...request, headers: headersOf(exchange.request), format: bodyFormat(exchange) });
+    this.routes.validate(operation.id, document);
     const input = inputOf(operation, document);
     // Who may do everything costs nothing to look up.
     if (principal.policy !== null) {
       this.authorize(exchange, operation.name, principal, await needsOf(operation, input, this.parts.store, this.parts.config.accountId));
     }
     const output = await this.parts.store.onBehalfOf(authorOf(exchange, operation.name, principal), () =>
-      this.carryOut(exchange, operation.name, input, principal));
-    send(exchange, encode(operation, output, answerFormat(exchange.request)));
+      this.carryOut(exchange, operation, input, principal));
+    send(exchange, answerOf(exchange, operation, output));
   }
 
   /** @throws Fault from the caller: `AccessDenied` */
@@ -228,11 +241,11 @@ class Api {
     this.authorize(exchange, operation.operationId, principal, ownNeedsOf(operation, path, this.parts.config.accountId));
   }
 
-  /** Calls the handler of an operation of CloudFront's. @throws Fault from the caller: `NotImplemented`; what the handler throws */
-  private carryOut(exchange: Exchange, operation: string, input: Call['input'], principal: Principal): ReturnType<OperationHandler> {
-    const handler = Object.hasOwn(this.parts.operations, operation) ? this.parts.operations[operation] : undefined;
-    if (handler === undefined) throw new Fault('NotImplemented', 'caller', `The operation ${operation} is not implemented.`);
-    return handler({ operation, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) });
+  /** Calls the handler of an operation of AWS's. @throws Fault from the caller: `NotImplemented`; what the handler throws */
+  private carryOut(exchange: Exchange, { id, name }: Pick<OperationShape, 'id' | 'name'>, input: Call['input'], principal: Principal): ReturnType<OperationHandler> {
+    const handler = Object.hasOwn(this.parts.operations, id) ? this.parts.operations[id] : undefined;
+    if (handler === undefined) throw new Fault('NotImplemented', 'caller', `The operation ${name} is not implemented.`);
+    return handler({ operation: name, input, principal, requestId: exchange.requestId, signal: signalOf(exchange.response) });
   }
 
   /** Answers an operation of Edgefront's own. `principal` null: anybody may call it. */
@@ -249,7 +262,7 @@ class Api {
       ...document, principal, caller: this.callerOf(exchange, request.body),
       cloudFront: (name, input) => {
         assert(principal !== null, 'an operation of CloudFront\'s is never carried out for nobody');
-        return this.carryOut(exchange, name, input, principal);
+        return this.carryOut(exchange, { id: name, name }, input, principal);
       },
     };
     const work = (): Promise<OwnAnswer> => operation.handle(call, this.own);

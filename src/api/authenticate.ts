@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault } from '../base/fault';
+import type { Service } from '../protocol/aws/rest-xml';
 import { SigningKeys, invalidToken, isSignedWith, readSignature, signatureMismatch, type SignedRequest } from '../protocol/aws/sigv4';
 import type { Store } from '../store/store';
 import { FailedAttempts } from './attempts';
@@ -11,6 +12,8 @@ import { issueToken, readToken, tokenExpiresSDefault, type IssuedToken } from '.
 
 export interface Caller {
   readonly request: SignedRequest;
+  /** What the request must be signed for. */
+  readonly service: Service;
   /** Address that the connection comes from. */
   readonly address: string;
 }
@@ -79,7 +82,7 @@ class StoreAuthenticator implements Authenticator {
   }
 
   private async bySignature(caller: Caller): Promise<Principal> {
-    const signature = readSignature(caller.request, ['cloudfront'], this.clock.nowMs(), this.config.authorizationSkewS * 1000);
+    const signature = readSignature(caller.request, [caller.service], this.clock.nowMs(), this.config.authorizationSkewS * 1000);
     const { accessKeyId } = signature;
     const key = await this.store.accessKeys.find(accessKeyId);
     const secret = key?.secret ?? null;

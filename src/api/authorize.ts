@@ -7,7 +7,7 @@ import { Fault } from '../base/fault';
 import { decide, parseAccessPolicy, type AccessPolicy, type Decision } from '../model/access-policy';
 import type { ResourceKind } from '../model/references';
 import { Refusal } from '../model/refusal';
-import { operations, type OperationShape } from '../protocol/aws/rest-xml';
+import { operationsById, type OperationShape } from '../protocol/aws/rest-xml';
 import type { ResourceRow, Store } from '../store/store';
 import type { Principal } from './operation';
 import type { OwnOperation } from './own-operation';
@@ -86,6 +86,11 @@ async function target(value: unknown, { arn, found }: Places): Promise<string> {
   return tenant === undefined ? arn('distribution', textOf(distribution)) : found('distribution-tenant', textOf(tenant));
 }
 
+/** An operation on the data of a key value store is about the store. */
+function onStore(operation: OperationShape, input: Input): readonly Need[] {
+  return [{ action: `${operation.service}:${operation.name}`, resource: textOf(input['KvsARN']) }];
+}
+
 type Exception = (input: Input, places: Places) => readonly Need[] | Promise<readonly Need[]>;
 
 /** Operations whose needs do not follow from their path. */
@@ -154,8 +159,9 @@ function placesIn(store: Store, accountId: string): Places {
   };
 }
 
-/** What an operation of CloudFront's needs. */
+/** What an operation of AWS's needs. */
 export async function needsOf(operation: OperationShape, input: Input, store: Store, accountId: string): Promise<readonly Need[]> {
+  if (operation.service === 'cloudfront-keyvaluestore') return onStore(operation, input);
   const places = placesIn(store, accountId);
   const needs = Object.hasOwn(exceptions, operation.name) ? await (exceptions[operation.name] as Exception)(input, places) : null;
   // An identity's path has one segment more than others before its id.
@@ -173,7 +179,7 @@ export function ownNeedsOf(operation: OwnOperation, path: Readonly<Record<string
 
 /** Every action that a policy can name. */
 export function knownActions(own: Iterable<OwnOperation>): readonly string[] {
-  return [...[...operations().keys()].map(action), ...[...own].filter(({ access }) => access === 'key').map(({ operationId }) => `edgefront:${operationId}`)];
+  return [...[...operationsById().values()].map(({ service, name }) => `${service}:${name}`), ...[...own].filter(({ access }) => access === 'key').map(({ operationId }) => `edgefront:${operationId}`)];
 }
 
 /** A need that a policy does not meet. */

@@ -1,6 +1,6 @@
 // From whatever was thrown to the error that a client sees: one code, its status, a message without internals.
 import { Fault, messageOf } from '../base/fault';
-import { errorStatuses } from '../protocol/aws/rest-xml';
+import { errorStatuses, keyValueStoreErrorStatuses } from '../protocol/aws/rest-xml';
 
 export interface ClientError {
   readonly status: number;
@@ -41,7 +41,7 @@ const commonStatuses: ReadonlyMap<string, number> = new Map([
 
 /** HTTP status of an error code; undefined for one that is not an API error. */
 export function statusOf(code: string): number | undefined {
-  return errorStatuses.get(code) ?? commonStatuses.get(code);
+  return errorStatuses.get(code) ?? keyValueStoreErrorStatuses.get(code) ?? commonStatuses.get(code);
 }
 
 function clientError(code: string, status: number, message: string): ClientError {
@@ -60,6 +60,26 @@ export function clientErrorOf(thrown: unknown): ClientError {
     return clientError('ServiceUnavailable', 503, 'The service cannot answer just now. Try again.');
   }
   return clientError('InternalFailure', 500, 'The request processing has failed because of an unknown error.');
+}
+
+// What AWS's JSON services call the errors that the shell finds (CloudFront API Reference, "Common Error Types").
+const keyValueStoreCodes: Readonly<Record<string, string>> = {
+  AccessDenied: 'AccessDeniedException',
+  ExpiredToken: 'ExpiredTokenException',
+  InternalFailure: 'InternalServerException',
+  InvalidClientTokenId: 'UnrecognizedClientException',
+  MissingAuthenticationToken: 'MissingAuthenticationTokenException',
+  SignatureDoesNotMatch: 'InvalidSignatureException',
+  // What does not fit the operation's shapes.
+  InvalidArgument: 'ValidationException',
+  InvalidIfMatchVersion: 'ValidationException',
+  MalformedInput: 'ValidationException',
+  MissingBody: 'ValidationException',
+};
+
+/** The same error as a client of the key value stores' data knows it. */
+export function asKeyValueStoreError(error: ClientError): ClientError {
+  return { ...error, code: keyValueStoreCodes[error.code] ?? error.code };
 }
 
 /** For the log: what the client is not told. Null when the client was told everything. */

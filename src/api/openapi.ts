@@ -3,8 +3,10 @@
 // The server routes and validates by the document it makes at start (20 ms; parsing a file of this size takes a
 // second), and a contract test keeps the file equal to it.
 import { stringify } from 'yaml';
-import { bodyBytesMax, errorStatuses, operations, type OperationShape } from '../protocol/aws/rest-xml';
+import { assert } from '../base/assert';
+import { bodyBytesMax, operationsById, type OperationShape, type Service } from '../protocol/aws/rest-xml';
 import type { Member, MessageShape, Shape, StructureShape } from '../protocol/aws/schemas';
+import { statusOf } from './errors';
 import type { Node } from './own-operation';
 import { ownPaths, ownSchemas } from './own-operations';
 
@@ -14,9 +16,10 @@ export function documentPath(operation: OperationShape): string {
   return literals.length === 0 ? operation.path : `${operation.path}#${literals.join('&')}`;
 }
 
-/** Collects the structures that schemas refer to. */
+/** Collects the structures that the schemas of one service refer to. */
 class Components {
   readonly schemas: Node = {};
+  constructor(private readonly service: Service) {}
 
   refer(shape: StructureShape): Node {
     if (!Object.hasOwn(this.schemas, shape.name)) {
@@ -47,7 +50,8 @@ class Components {
       case 'integer': return { type: 'integer', format: 'int32' };
       case 'decimal': return { type: 'number', format: 'double' };
       case 'boolean': return { type: 'boolean' };
-      case 'timestamp': return { type: 'string', format: 'date-time' };
+      // A JSON service counts the seconds since 1970.
+      case 'timestamp': return this.service === 'cloudfront' ? { type: 'string', format: 'date-time' } : { type: 'number', format: 'double' };
       case 'blob': return { type: 'string', format: 'byte' };
     }
   }
@@ -58,11 +62,19 @@ class Components {
     if (body === null) return null;
     if (body.shape.kind === 'blob') return { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
     const schema = this.refer(body.shape);
+    if (this.service !== 'cloudfront') return { 'application/json': { schema } };
     return {
       'application/json': { schema },
       'application/xml': { schema: { allOf: [schema], xml: { name: body.rootName } } },
     };
   }
+}
+
+/** Bodies of errors. */
+function errorContent(service: Service): Node {
+  if (service !== 'cloudfront') return { 'application/json': { schema: { $ref: '#/components/schemas/KeyValueStoreError' } } };
+  const schema = { $ref: '#/components/schemas/ErrorResponse' };
+  return { 'application/xml': { schema }, 'application/json': { schema: { ...schema } } };
 }
 
 const verbs: readonly (readonly [RegExp, string])[] = [
@@ -102,15 +114,11 @@ function responsesOf(operation: OperationShape, components: Components): Node {
   const content = components.contentOf(operation.output);
   const codes = new Map<string, string[]>();
   for (const code of operation.errors) {
-    const status = String(errorStatuses.get(code) ?? 400);
+    const status = String(statusOf(code) ?? 400);
     codes.set(status, [...codes.get(status) ?? [], code]);
   }
   const errors = [...codes].sort(([a], [b]) => Number(a) - Number(b)).map(([status, list]): [string, Node] => [status, {
-    description: list.join(', '), 'x-error-codes': list,
-    content: {
-      'application/xml': { schema: { $ref: '#/components/schemas/ErrorResponse' } },
-      'application/json': { schema: { $ref: '#/components/schemas/ErrorResponse' } },
-    },
+    description: list.join(', '), 'x-error-codes': list, content: errorContent(operation.service),
   }]);
   const success = { description: 'Done.', headers: responseHeaders(operation), ...(content === null ? {} : { content }) };
   return { [String(operation.successStatus)]: success, ...Object.fromEntries(errors) };
@@ -120,7 +128,7 @@ function operationNode(operation: OperationShape, components: Components): Node 
   const content = components.contentOf(operation.input);
   const literals = operation.queryLiterals;
   return {
-    operationId: operation.name,
+    operationId: operation.id,
     summary: `${summaryOf(operation.name)}.`,
     ...(Object.keys(literals).length === 0 ? {} : { 'x-edgefront-query': literals }),
     parameters: parametersOf(operation, components),
@@ -129,21 +137,27 @@ function operationNode(operation: OperationShape, components: Components): Node 
   };
 }
 
+const keyValueStoreError: Node = { type: 'object', properties: { Message: { type: 'string' } } };
+
 const description = `Amazon CloudFront's API 2020-05-31 and Edgefront's own operations, served by Edgefront.
 Sign requests with AWS Signature Version 4 (service cloudfront, any region) or send a bearer token from POST /edgefront/v1/tokens.
+The data of key value stores, below /key-value-stores, is an API of its own (2022-07-26) as with AWS: JSON only, signed with version 4A or 4 for
+the service cloudfront-keyvaluestore. The account that its clients put before the host name makes no difference.
 CloudFront's operations take and give XML, or with Content-Type and Accept application/json the same documents as JSON.
 A path with # stands for the path before it together with the query parameters after it. Bodies have at most ${bodyBytesMax} bytes.
 `;
 
 /** The whole API. A new object each time, with nothing shared between its parts. */
 export function openApiDocument(): Node {
-  const components = new Components();
+  const components = { 'cloudfront': new Components('cloudfront'), 'cloudfront-keyvaluestore': new Components('cloudfront-keyvaluestore') };
   const paths: { [path: string]: Node } = {};
-  for (const operation of [...operations().values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const operation of [...operationsById().values()].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const at = documentPath(operation);
-    paths[at] = { ...paths[at], [operation.method.toLowerCase()]: operationNode(operation, components) };
+    paths[at] = { ...paths[at], [operation.method.toLowerCase()]: operationNode(operation, components[operation.service]) };
   }
   const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
+  const schemas = [...Object.values(components).map((one) => one.schemas), { KeyValueStoreError: keyValueStoreError }, ownSchemas()].flatMap(Object.entries);
+  assert(new Set(schemas.map(([name]) => name)).size === schemas.length, 'no two schemas of the document have one name');
   return {
     openapi: '3.0.3',
     info: { title: 'Edgefront', version: 'CloudFront 2020-05-31', description, license: { name: 'Apache-2.0' } },
@@ -154,7 +168,7 @@ export function openApiDocument(): Node {
         sigv4: { type: 'apiKey', name: 'Authorization', in: 'header', 'x-amazon-apigateway-authtype': 'awsSigv4' },
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
       },
-      schemas: Object.fromEntries(Object.entries({ ...components.schemas, ...ownSchemas() }).sort(byName)),
+      schemas: Object.fromEntries(schemas.sort(byName)),
     },
   };
 }

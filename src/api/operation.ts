@@ -24,5 +24,5 @@ export interface Call {
  */
 export type OperationHandler = (call: Call) => Promise<Readonly<Record<string, unknown>>>;
 
-/** Handlers by operation name. What is not in it answers 501 NotImplemented. */
+/** Handlers by operation id, which is the name but for `kvs_…`. What is not in it answers 501 NotImplemented. */
 export type OperationTable = Readonly<Record<string, OperationHandler>>;

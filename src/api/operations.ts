@@ -17,6 +17,7 @@ import { domainOperations } from './nouns/domain';
 import { fieldLevelEncryptionOperations } from './nouns/field-level-encryption';
 import { functionOperations } from './nouns/function';
 import { invalidationOperations } from './nouns/invalidation';
+import { keyOperations } from './nouns/key';
 import { keyGroupOperations } from './nouns/key-group';
 import { keyValueStoreOperations } from './nouns/key-value-store';
 import { listDistributionsByOperations } from './nouns/list-distributions-by';
@@ -71,6 +72,7 @@ export function createOperations(settings: OperationSettings): OperationTable {
     ...functionOperations(parts),
     ...connectionFunctionOperations(parts),
     ...keyValueStoreOperations(parts),
+    ...keyOperations(parts),
     ...domainOperations(parts),
     ...tagOperations(parts),
   };

@@ -48,6 +48,7 @@ function operationsOf(document: Node): Described[] {
 /** `/2020-05-31/cache-policy/{Id}` → `cache-policy`; Edgefront's own come first, under one heading. */
 function groupOf({ path }: Described): string {
   const [, first = '', second = ''] = path.split(/[/#]/);
+  if (first === 'key-value-stores') return 'key-value-store (data)';
   return first === '2020-05-31' ? second.replace(/^(\w+)By\w+$/, '$1s by …').replace(/^distributionss/, 'distributions') : 'Edgefront';
 }
 

@@ -3,11 +3,11 @@ import { OpenAPIBackend, type Document } from 'openapi-backend';
 import type { ErrorObject } from 'ajv';
 import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
-import { operations, type RequestDocument } from '../protocol/aws/rest-xml';
+import { operations, operationsById, type RequestDocument } from '../protocol/aws/rest-xml';
 import { documentPath, openApiDocument } from './openapi';
 
 export interface Route {
-  /** An operation of CloudFront's, or `ListNodes` … of ours. */
+  /** An operation of CloudFront's, of its key value stores' (`kvs_GetKey` …), or `ListNodes` … of ours. */
   readonly operationId: string;
   /** Percent-decoded. */
   readonly pathParams: Readonly<Record<string, string>>;
@@ -111,7 +111,7 @@ export async function createRoutes(): Promise<Routes> {
     validate(operationId, document) {
       const operation = backend.router.getOperation(operationId);
       assert(operation !== undefined, `operation ${operationId} is in the document`);
-      const literals = operations().get(operationId)?.queryLiterals ?? {};
+      const literals = operationsById().get(operationId)?.queryLiterals ?? {};
       const result = backend.validator.validateRequest({
         method: operation.method, path: fillIn(operation.path, document.path as Readonly<Record<string, string>>),
         query: { ...document.query, ...literals } as Record<string, string>,

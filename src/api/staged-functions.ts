@@ -5,7 +5,8 @@ import type { FunctionConfig, FunctionStage } from '@aws-sdk/client-cloudfront';
 import type { Clock } from '../base/clock';
 import { Fault } from '../base/fault';
 import { codeBytesMax, CodeError, compileFunction, eventBytesMax, type CompiledFunction, type KeyValues } from '../functions/functions';
-import { functionReferences, keyValueStoreIdOf, prepareFunctionConfig, type FunctionSort } from '../model/function';
+import { functionReferences, prepareFunctionConfig, type FunctionSort } from '../model/function';
+import { keyValueStoreIdOf } from '../model/key-value-store';
 import { versionTag } from '../model/ids';
 import type { Limits } from '../model/limits';
 import { itemsOf } from '../model/quantity';
@@ -211,13 +212,14 @@ export class StagedFunctions {
       return id;
     };
     return {
-      get: async (storeId, key) => await this.store.keyValues.get(idOf(storeId), key) ?? undefined,
+      get: async (storeId, key) => (await this.store.keyValues.get(idOf(storeId), key))?.value,
       meta: async (storeId) => {
         const id = idOf(storeId);
         const row = await this.store.resources.get('key-value-store', id);
         if (row === null) throw new Error('there is no such key value store');
+        const { lastModifiedTime, itemCount } = await this.store.keyValues.state(id);
         return {
-          creationDateTime: String(row.attributes['createdTime']), lastUpdatedDateTime: row.lastModifiedTime.toISOString(), keyCount: await this.store.keyValues.count(id),
+          creationDateTime: String(row.attributes['createdTime']), lastUpdatedDateTime: (lastModifiedTime ?? row.lastModifiedTime).toISOString(), keyCount: itemCount,
         };
       },
     };

@@ -49,7 +49,7 @@ function only(value: Readonly<Record<string, unknown>>, known: readonly string[]
 }
 
 /** `s` names an action of these services; nothing else could ever be asked for. Action names are compared without case. */
-const actionPattern = /^(\*|(cloudfront|edgefront):[A-Za-z*?]+)$/i;
+const actionPattern = /^(\*|(cloudfront|cloudfront-keyvaluestore|edgefront):[A-Za-z*?]+)$/i;
 /** An ARN of CloudFront's, or a pattern that starts like one. */
 const resourcePattern = /^(\*|arn:[a-z*?-]+:(cloudfront|\*):[^:]*:[\d*?]*:[\x21-\x7e]+)$/;
 

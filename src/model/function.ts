@@ -4,18 +4,13 @@ import { atMost, distinct, oneOf, required, text } from './argument';
 import type { ConfigContext } from './config-context';
 import { checkQuantities, itemsOf, listed } from './quantity';
 import type { Reference } from './references';
+import { keyValueStoreIdOf } from './key-value-store';
 import { refuse } from './refusal';
 
 export type FunctionSort = 'function' | 'connection-function';
 
 /** Runtimes by sort. guide: create-connection-functions: connection functions have 2.0 only. */
 const runtimes = { 'function': ['cloudfront-js-1.0', 'cloudfront-js-2.0'], 'connection-function': ['cloudfront-js-2.0'] } as const;
-
-/** Id of the store in a key value store's ARN; null when it is none. */
-export function keyValueStoreIdOf(arn: string, accountId: string): string | null {
-  const match = /^arn:aws[a-z-]*:cloudfront::(\d{12}):key-value-store\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(arn);
-  return match?.[1] === accountId ? match[2] as string : null;
-}
 
 /** model: FunctionName. */
 export function functionNameOf(name: unknown): string {

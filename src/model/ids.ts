@@ -1,4 +1,5 @@
 // Identifiers in the forms CloudFront's have, made from random bytes that the caller hands in.
+import { createHash } from 'node:crypto';
 import { assert } from '../base/assert';
 
 /** A source of unpredictable bytes (`crypto.randomBytes`); tests hand in their own. */
@@ -56,6 +57,12 @@ export function uuid(random: RandomBytes): string {
 /** A version of a resource; looks like an id, sent without quotes. */
 export function versionTag(random: RandomBytes): string {
   return `E${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** A version of a key value store's pairs: `KV` and 13 of `[A-Z0-9]`, the same for the same version. */
+export function keyValuesTag(storeId: string, version: number): string {
+  const digest = createHash('sha256').update(`${storeId} ${version}`).digest();
+  return `KV${[...digest.subarray(0, idTailChars)].map((byte) => upperAlphabet.charAt(byte % upperAlphabet.length)).join('')}`;
 }
 
 /** `I` and 13 of `[A-Z0-9]`. */

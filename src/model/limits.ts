@@ -130,6 +130,16 @@ export const limits = {
   keyValueStoresPerFunctionMax: 1,
   /** guide: cloudfront-limits, key value stores. Departure, ours: the quota on stores is raised on request. */
   keyValueStoresMax: 1000,
+  /** guide: cloudfront-limits, key value stores; kvs-with-functions-create-s3-kvp has the same figures for imports. In UTF-8. */
+  keyValueStoreBytesMax: 5 * 1024 * 1024,
+  keyBytesMax: 512,
+  valueBytesMax: 1024,
+  /** guide: cloudfront-limits, key value stores: 50 keys or 3 MB in one UpdateKeys; 50 pairs of the sizes above have less than 0.1 MB. */
+  keysPerUpdateMax: 50,
+  /** model of the data API: Key, KvsARN, ListKeysRequestMaxResultsInteger. */
+  keyCharsMax: 1024,
+  keysPerPageMax: 50,
+  keysPerPageDefault: 10,
   /** guide: cloudfront-limits, invalidations in progress for one distribution. */
   invalidationPathsMax: 3000,
   invalidationWildcardsMax: 15,

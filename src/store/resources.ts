@@ -1,6 +1,7 @@
 // Every noun without a table of its own: one versioned row each, told apart by kind.
 import { claimAliases, releaseAliases, replaceAliases } from './aliases';
 import type { ResourceModel } from './generated/models';
+import { removeKeyValues } from './key-values';
 import { pageOf } from './page';
 import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
@@ -122,7 +123,7 @@ async function removeRow(tx: Tx, own: { readonly kind: ResourceKind; readonly id
     await tx.tag.deleteMany({ where: { arn } });
     await removeOwned(tx, arn);
   }
-  if (own.kind === 'key-value-store') await tx.keyValue.deleteMany({ where: { storeId: own.id } });
+  if (own.kind === 'key-value-store') await removeKeyValues(tx, own.id);
   await tx.resource.delete({ where: { kind_id: own } });
   await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'remove', ordinal);
 }

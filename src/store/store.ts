@@ -318,12 +318,13 @@ export interface NodeStore {
   remove(id: string): Promise<void>;
 }
 
-export type ChangeSubject = 'distribution' | 'invalidation' | 'resource';
+/** `key-values`: the pairs of a key value store, which do not touch the distributions that read them. */
+export type ChangeSubject = 'distribution' | 'invalidation' | 'resource' | 'key-values';
 
 export interface Change {
   readonly seq: number;
   readonly subject: ChangeSubject;
-  /** Distribution id, invalidation id, or `kind/id` of a resource. */
+  /** Distribution id, invalidation id, `kind/id` of a resource, or id of the key value store whose pairs changed. */
   readonly subjectId: string;
   readonly action: 'put' | 'remove';
 }
@@ -361,10 +362,41 @@ export interface ChangeStore {
   listen(wake: () => void): Promise<ChangeListener>;
 }
 
-export interface KeyValueReader {
-  /** Null when the store does not have the key. */
-  get(storeId: string, key: string): Promise<string | null>;
-  count(storeId: string): Promise<number>;
+export interface KeyValue { readonly key: string; readonly value: string }
+
+/** What the pairs of a key value store come to. */
+export interface KeyValueTotals {
+  readonly itemCount: number;
+  /** Keys and values together, in UTF-8. */
+  readonly sizeBytes: number;
+}
+
+export interface KeyValueState extends KeyValueTotals {
+  /** 0 for a store that was never written to. */
+  readonly version: number;
+  /** Null: never. */
+  readonly lastModifiedTime: Date | null;
+}
+
+/** What one write does, all or nothing. No key is named twice. */
+export interface KeyValueWrite {
+  readonly puts: readonly KeyValue[];
+  /** Keys that are not there are passed over. */
+  readonly deletes: readonly string[];
+}
+
+/** The pairs would be larger together than the quota allows. */
+export type TooLarge = { readonly outcome: 'too-large' };
+
+/** Pairs of key value stores, by the id of the store. */
+export interface KeyValueDataStore {
+  state(storeId: string): Promise<KeyValueState>;
+  /** A value, and the totals at the same moment. Null when the store does not have the key. */
+  get(storeId: string, key: string): Promise<{ readonly value: string } & KeyValueTotals | null>;
+  /** In the order of their keys, starting after one of them, which may be gone. */
+  list(storeId: string, after: string | null, itemsMax: number): Promise<readonly KeyValue[]>;
+  /** A write that finds nothing to do leaves the version as it is, and no line in the log. */
+  write(storeId: string, expectedVersion: number, write: KeyValueWrite, sizeBytesMax: number): Promise<Outcome<KeyValueState, Missing | Stale | TooLarge>>;
 }
 
 export interface Store {
@@ -372,7 +404,7 @@ export interface Store {
   readonly domains: DomainStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
-  readonly keyValues: KeyValueReader;
+  readonly keyValues: KeyValueDataStore;
   readonly tags: TagStore;
   readonly accessKeys: AccessKeyStore;
   readonly audit: AuditStore;

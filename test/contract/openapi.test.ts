@@ -4,16 +4,18 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import OpenAPISchemaValidator from 'openapi-schema-validator';
 import { openApiDocument, openApiYaml } from '../../src/api/openapi';
-import { modelFacts, modelFactsSource } from '../../src/protocol/aws/declarations';
-import { errorStatuses, operations } from '../../src/protocol/aws/rest-xml';
+import { modelFacts, modelFactsSource, type ModelFacts } from '../../src/protocol/aws/declarations';
+import { errorStatuses, keyValueStoreErrorStatuses, operationsById } from '../../src/protocol/aws/rest-xml';
 import * as cloudfront from '@aws-sdk/client-cloudfront';
+import * as keyValueStore from '@aws-sdk/client-cloudfront-keyvaluestore';
 
 const root = path.join(__dirname, '..', '..');
-const types = path.join(root, 'node_modules', '@aws-sdk', 'client-cloudfront', 'dist-types');
 
-function declarations(folder: string): [string, string][] {
-  return readdirSync(path.join(types, folder)).filter((name) => name.endsWith('.d.ts')).sort()
+function factsOf(client: string): ModelFacts {
+  const types = path.join(root, 'node_modules', '@aws-sdk', client, 'dist-types');
+  const declarations = (folder: string): [string, string][] => readdirSync(path.join(types, folder)).filter((name) => name.endsWith('.d.ts')).sort()
     .map((name) => [name, readFileSync(path.join(types, folder, name), 'utf8')]);
+  return modelFacts(declarations('models'), declarations('commands'));
 }
 
 test('openapi.yaml is what `npm run openapi` writes', () => {
@@ -21,7 +23,7 @@ test('openapi.yaml is what `npm run openapi` writes', () => {
 });
 
 test('model-facts.ts is what `npm run openapi` writes', () => {
-  const source = modelFactsSource(modelFacts(declarations('models'), declarations('commands')));
+  const source = modelFactsSource(factsOf('client-cloudfront'), factsOf('client-cloudfront-keyvaluestore'));
   expect(readFileSync(path.join(root, 'src', 'protocol', 'aws', 'model-facts.ts'), 'utf8')).toBe(source);
 });
 
@@ -31,12 +33,16 @@ const own = [
   'GetReference', 'GetReferencePage', 'GetHome',
 ];
 
-test('the file holds every operation of the SDK and ours', () => {
+const commandsOf = (client: object): string[] =>
+  Object.keys(client).filter((name) => name.endsWith('Command') && name !== '$Command').map((name) => name.slice(0, -'Command'.length));
+
+test('the file holds every operation of both SDK clients and ours', () => {
   const { paths } = parse(readFileSync(path.join(root, 'openapi.yaml'), 'utf8')) as { paths: Record<string, Record<string, { operationId: string }>> };
   const ids = Object.values(paths).flatMap((item) => Object.values(item).map((operation) => operation.operationId)).sort();
-  const commands = Object.keys(cloudfront).filter((name) => name.endsWith('Command') && name !== '$Command').map((name) => name.slice(0, -'Command'.length));
-  expect(commands).toHaveLength(167);
-  expect(ids).toEqual([...commands, ...own].sort());
+  const commands = commandsOf(cloudfront);
+  const ofKeyValues = commandsOf(keyValueStore).map((name) => `kvs_${name}`);
+  expect([commands.length, ofKeyValues.length]).toEqual([167, 6]);
+  expect(ids).toEqual([...commands, ...ofKeyValues, ...own].sort());
 });
 
 test('the document is valid OpenAPI 3', () => {
@@ -45,7 +51,8 @@ test('the document is valid OpenAPI 3', () => {
 });
 
 test('every error that the model lists for an operation has a status', () => {
-  const without = [...operations().values()].flatMap((operation) => operation.errors.filter((code) => !errorStatuses.has(code)));
+  const without = [...operationsById().values()].flatMap((operation) =>
+    operation.errors.filter((code) => !(operation.service === 'cloudfront' ? errorStatuses : keyValueStoreErrorStatuses).has(code)));
   expect(without).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { count, json, query, refer, text, time, type Node, type OwnOperation } f
 
 /** Lines on one page. */
 export const auditPage = { default: 100, max: 1_000 } as const;
-const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'tags', 'access-key'];
+const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'key-values', 'tags', 'access-key'];
 const id: Node = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 
 export const auditOperations: readonly OwnOperation[] = [{
@@ -13,7 +13,7 @@ export const auditOperations: readonly OwnOperation[] = [{
     summary: 'Lists who changed what, newest first. What was refused stands in the log of the api process.',
     parameters: [
       query('subject', 'Only changes of this kind of thing.', { type: 'string', enum: subjects }),
-      query('subjectId', 'Only changes of the thing with this id: a distribution\'s, `kind/id` of another resource, a tagged thing\'s ARN.', { type: 'string', minLength: 1, maxLength: 512 }),
+      query('subjectId', 'Only changes of the thing with this id: a distribution\'s, `kind/id` of another resource, a key value store\'s for its pairs, a tagged thing\'s ARN.', { type: 'string', minLength: 1, maxLength: 512 }),
       query('accessKeyId', 'Only changes made with this key.', { type: 'string', minLength: 1, maxLength: 128 }),
       query('marker', 'The `nextMarker` of the page before.', id),
       query('maxItems', 'Lines on a page.', { type: 'integer', minimum: 1, maximum: auditPage.max, default: auditPage.default }),

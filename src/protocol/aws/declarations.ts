@@ -45,8 +45,8 @@ export function modelFacts(models: readonly (readonly [string, string])[], comma
   };
 }
 
-/** The text of model-facts.ts. */
-export function modelFactsSource(facts: ModelFacts): string {
+/** The text of model-facts.ts. @param keyValueStore facts of the second service, which has no enumerations so far */
+export function modelFactsSource(facts: ModelFacts, keyValueStore: ModelFacts): string {
   const sorted = <V>(record: Readonly<Record<string, V>>): [string, V][] =>
     Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
@@ -60,6 +60,11 @@ export function modelFactsSource(facts: ModelFacts): string {
     '/** Operation to the codes of its errors, separated by spaces. */',
     'export const errors: Readonly<Record<string, string>> = {',
     ...sorted(facts.errors).map(([operation, codes]) => `  ${operation}: '${codes.join(' ')}',`),
+    '};',
+    '',
+    '/** The same for the operations on the data of key value stores. */',
+    'export const keyValueStoreErrors: Readonly<Record<string, string>> = {',
+    ...sorted(keyValueStore.errors).map(([operation, codes]) => `  ${operation}: '${codes.join(' ')}',`),
     '};',
     '',
   ].join('\n');

@@ -255,3 +255,13 @@ export const errors: Readonly<Record<string, string>> = {
   UpdateVpcOrigin: 'AccessDenied CannotUpdateEntityWhileInUse EntityAlreadyExists EntityLimitExceeded EntityNotFound IllegalUpdate InconsistentQuantities InvalidArgument InvalidIfMatchVersion PreconditionFailed UnsupportedOperation',
   VerifyDnsConfiguration: 'AccessDenied EntityNotFound InvalidArgument',
 };
+
+/** The same for the operations on the data of key value stores. */
+export const keyValueStoreErrors: Readonly<Record<string, string>> = {
+  DeleteKey: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException ServiceQuotaExceededException ValidationException',
+  DescribeKeyValueStore: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException',
+  GetKey: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException',
+  ListKeys: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException ValidationException',
+  PutKey: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException ServiceQuotaExceededException ValidationException',
+  UpdateKeys: 'AccessDeniedException ConflictException InternalServerException ResourceNotFoundException ServiceQuotaExceededException ValidationException',
+};

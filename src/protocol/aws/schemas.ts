@@ -1,8 +1,12 @@
-// The CloudFront API as data: 167 operations and their shapes, read from the schemas that the AWS SDK ships.
+// Both APIs as data: CloudFront's 167 operations, the 6 of its key value stores' data, and their shapes, read from the schemas that the AWS SDK ships.
 import * as cloudfront from '@aws-sdk/client-cloudfront';
+import * as keyValueStore from '@aws-sdk/client-cloudfront-keyvaluestore';
 import { NormalizedSchema } from '@smithy/core/schema';
 import { assert } from '../../base/assert';
-import { enumerations, errors as operationErrors } from './model-facts';
+import { enumerations, errors, keyValueStoreErrors } from './model-facts';
+
+/** What requests are signed for, and what actions in a policy start with. */
+export type Service = 'cloudfront' | 'cloudfront-keyvaluestore';
 
 export interface TextShape { readonly kind: 'text'; /** Null: any text. */ readonly values: readonly string[] | null }
 export interface ListShape { readonly kind: 'list'; readonly itemName: string; readonly item: Shape }
@@ -50,6 +54,9 @@ export interface MessageShape {
 }
 
 export interface OperationShape {
+  readonly service: Service;
+  /** Unique over both services, each of which has a `DescribeKeyValueStore`; AWS's reference tells them apart in the same way. */
+  readonly id: string;
   readonly name: string;
   readonly method: string;
   /** Path template without query, e.g. `/2020-05-31/distribution/{Id}`. */
@@ -70,29 +77,12 @@ const decimals: ReadonlySet<string> = new Set([
   'ContinuousDeploymentSingleWeightConfig.Weight', 'ResponseHeadersPolicyServerTimingHeadersConfig.SamplingRate',
 ]);
 
-const structures = new Map<string, StructureShape>();
-
 function valuesOf(place: string): readonly string[] | null {
   const name = enumerations[place];
   if (name === undefined) return null;
   const values = (cloudfront as unknown as Readonly<Record<string, Readonly<Record<string, string>> | undefined>>)[name];
   assert(values !== undefined, `model-facts.ts names enumeration ${name}, which the SDK does not have`);
   return Object.values(values);
-}
-
-/** @param place `Structure.Member`, which the facts beyond the schema are kept by */
-function shapeOf(schema: NormalizedSchema, place: string): Shape {
-  if (schema.isStructSchema()) return structureOf(schema);
-  if (schema.isListSchema()) {
-    const item = schema.getValueSchema();
-    return { kind: 'list', itemName: item.getMergedTraits().xmlName ?? 'member', item: shapeOf(item, place) };
-  }
-  if (schema.isStringSchema()) return { kind: 'text', values: valuesOf(place) };
-  if (schema.isNumericSchema()) return { kind: decimals.has(place) ? 'decimal' : 'integer' };
-  if (schema.isBooleanSchema()) return { kind: 'boolean' };
-  if (schema.isTimestampSchema()) return { kind: 'timestamp' };
-  assert(schema.isBlobSchema(), `schema of ${place} is of no kind that CloudFront had so far`);
-  return { kind: 'blob' };
 }
 
 function bindingOf(schema: NormalizedSchema, name: string): Binding {
@@ -103,33 +93,59 @@ function bindingOf(schema: NormalizedSchema, name: string): Binding {
   return { at: traits.httpPayload ? 'payload' : 'body' };
 }
 
-function membersOf(schema: NormalizedSchema): Member[] {
-  if (schema.isUnitSchema()) return [];
-  const structure = schema.getName() ?? '';
-  // A structure's schema lists its required members first and ends with their number.
-  const requiredCount = (schema.getSchema() as unknown as readonly unknown[])[6];
-  return [...schema.structIterator()].map(([name, member], index) => {
-    const binding = bindingOf(member, name);
-    const traits = binding.at === 'payload' ? member.getMergedTraits() : member.getMemberTraits();
-    return {
-      name, binding, schema: member,
-      xmlName: traits.xmlName ?? (binding.at === 'payload' ? member.getName() ?? name : name),
-      required: typeof requiredCount === 'number' && index < requiredCount,
-      shape: shapeOf(member, `${structure}.${name}`),
-    };
-  });
-}
+/** Reads the shapes of one service, whose names are unique within it. */
+class ShapeReader {
+  private readonly structures = new Map<string, StructureShape>();
 
-function structureOf(schema: NormalizedSchema): StructureShape {
-  const name = schema.getName() ?? '';
-  const known = structures.get(name);
-  if (known !== undefined) return known;
-  const members: Member[] = [];
-  const shape: StructureShape = { kind: 'structure', name, members, union: schema.isUnionSchema() };
-  // Registered before its members are read, so that a structure may contain itself.
-  structures.set(name, shape);
-  members.push(...membersOf(schema));
-  return shape;
+  messageOf(schema: NormalizedSchema): MessageShape {
+    const members = this.membersOf(schema);
+    const name = schema.getName() ?? '';
+    return { name, members, schema, body: bodyOf(name, members) };
+  }
+
+  /** @param place `Structure.Member`, which the facts beyond the schema are kept by */
+  private shapeOf(schema: NormalizedSchema, place: string): Shape {
+    if (schema.isStructSchema()) return this.structureOf(schema);
+    if (schema.isListSchema()) {
+      const item = schema.getValueSchema();
+      return { kind: 'list', itemName: item.getMergedTraits().xmlName ?? 'member', item: this.shapeOf(item, place) };
+    }
+    if (schema.isStringSchema()) return { kind: 'text', values: valuesOf(place) };
+    if (schema.isNumericSchema()) return { kind: decimals.has(place) ? 'decimal' : 'integer' };
+    if (schema.isBooleanSchema()) return { kind: 'boolean' };
+    if (schema.isTimestampSchema()) return { kind: 'timestamp' };
+    assert(schema.isBlobSchema(), `schema of ${place} is of no kind that CloudFront had so far`);
+    return { kind: 'blob' };
+  }
+
+  private membersOf(schema: NormalizedSchema): Member[] {
+    if (schema.isUnitSchema()) return [];
+    const structure = schema.getName() ?? '';
+    // A structure's schema lists its required members first and ends with their number.
+    const requiredCount = (schema.getSchema() as unknown as readonly unknown[])[6];
+    return [...schema.structIterator()].map(([name, member], index) => {
+      const binding = bindingOf(member, name);
+      const traits = binding.at === 'payload' ? member.getMergedTraits() : member.getMemberTraits();
+      return {
+        name, binding, schema: member,
+        xmlName: traits.xmlName ?? (binding.at === 'payload' ? member.getName() ?? name : name),
+        required: typeof requiredCount === 'number' && index < requiredCount,
+        shape: this.shapeOf(member, `${structure}.${name}`),
+      };
+    });
+  }
+
+  private structureOf(schema: NormalizedSchema): StructureShape {
+    const name = schema.getName() ?? '';
+    const known = this.structures.get(name);
+    if (known !== undefined) return known;
+    const members: Member[] = [];
+    const shape: StructureShape = { kind: 'structure', name, members, union: schema.isUnionSchema() };
+    // Registered before its members are read, so that a structure may contain itself.
+    this.structures.set(name, shape);
+    members.push(...this.membersOf(schema));
+    return shape;
+  }
 }
 
 function bodyOf(name: string, members: readonly Member[]): BodyShape | null {
@@ -146,45 +162,63 @@ function bodyOf(name: string, members: readonly Member[]): BodyShape | null {
   };
 }
 
-function messageOf(schema: NormalizedSchema): MessageShape {
-  const members = membersOf(schema);
-  const name = schema.getName() ?? '';
-  return { name, members, schema, body: bodyOf(name, members) };
-}
-
 type StaticOperation = readonly [9, string, string, { readonly http: readonly [string, string, number] }, unknown, unknown];
 type SchemaReference = Parameters<typeof NormalizedSchema.of>[0];
 
-function operationOf(schema: StaticOperation): OperationShape {
+function operationOf(service: Service, schema: StaticOperation, reader: ShapeReader): OperationShape {
   const [, , name, traits, input, output] = schema;
   const [method, target, successStatus] = traits.http;
   const [path = '', query] = target.split('?');
+  const listed = service === 'cloudfront' ? errors : keyValueStoreErrors;
   return {
-    name, method, path, successStatus,
+    service, id: service === 'cloudfront' ? name : `kvs_${name}`, name, method, path, successStatus,
     queryLiterals: Object.fromEntries(new URLSearchParams(query ?? '')),
-    input: messageOf(NormalizedSchema.of(input as SchemaReference)),
-    output: messageOf(NormalizedSchema.of(output as SchemaReference)),
-    errors: (operationErrors[name] ?? '').split(' ').filter((code) => code !== ''),
+    input: reader.messageOf(NormalizedSchema.of(input as SchemaReference)),
+    output: reader.messageOf(NormalizedSchema.of(output as SchemaReference)),
+    errors: (listed[name] ?? '').split(' ').filter((code) => code !== ''),
   };
 }
 
-const exported = Object.entries(cloudfront as unknown as Readonly<Record<string, unknown>>)
-  .filter(([name, value]) => name.endsWith('$') && Array.isArray(value))
-  .map(([, value]) => value as readonly unknown[]);
+type StaticSchema = readonly unknown[];
 
-let table: ReadonlyMap<string, OperationShape> | null = null;
-
-/** Every operation of the API by name. Read from the SDK at first use. */
-export function operations(): ReadonlyMap<string, OperationShape> {
-  table ??= new Map(exported
-    .filter((schema) => schema[0] === 9)
-    .map((schema) => operationOf(schema as unknown as StaticOperation))
-    .map((operation) => [operation.name, operation]));
-  return table;
+function schemasIn(client: object): readonly StaticSchema[] {
+  return Object.entries(client).filter(([name, value]) => name.endsWith('$') && Array.isArray(value)).map(([, value]) => value as StaticSchema);
 }
 
-/** HTTP status of each error that the model knows, by code. */
-export const errorStatuses: ReadonlyMap<string, number> = new Map(exported
-  .filter((schema) => schema[0] === -3)
-  .map((schema): [string, number | undefined] => [String(schema[2]), (schema[3] as { httpError?: number }).httpError])
-  .filter((entry): entry is [string, number] => entry[1] !== undefined));
+function operationsIn(service: Service, client: object): ReadonlyMap<string, OperationShape> {
+  const reader = new ShapeReader();
+  return new Map(schemasIn(client)
+    .filter((schema) => schema[0] === 9)
+    .map((schema) => operationOf(service, schema as unknown as StaticOperation, reader))
+    .map((operation) => [operation.name, operation]));
+}
+
+function errorStatusesIn(client: object): ReadonlyMap<string, number> {
+  return new Map(schemasIn(client)
+    .filter((schema) => schema[0] === -3)
+    .map((schema): [string, number | undefined] => [String(schema[2]), (schema[3] as { httpError?: number }).httpError])
+    .filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
+
+const tables: { cloudfront?: ReadonlyMap<string, OperationShape>; keyValues?: ReadonlyMap<string, OperationShape>; all?: ReadonlyMap<string, OperationShape> } = {};
+
+/** Every operation of CloudFront's API by name. Read from the SDK at first use. */
+export function operations(): ReadonlyMap<string, OperationShape> {
+  return tables.cloudfront ??= operationsIn('cloudfront', cloudfront);
+}
+
+/** Every operation on the data of key value stores by name. */
+export function keyValueStoreOperations(): ReadonlyMap<string, OperationShape> {
+  return tables.keyValues ??= operationsIn('cloudfront-keyvaluestore', keyValueStore);
+}
+
+/** Those of both services by id. */
+export function operationsById(): ReadonlyMap<string, OperationShape> {
+  return tables.all ??= new Map([...operations().values(), ...keyValueStoreOperations().values()].map((operation) => [operation.id, operation]));
+}
+
+/** HTTP status of each error that CloudFront's model knows, by code. */
+export const errorStatuses = errorStatusesIn(cloudfront);
+
+/** HTTP status of each error that the key value stores' model knows, by code. No code is in both. */
+export const keyValueStoreErrorStatuses = errorStatusesIn(keyValueStore);

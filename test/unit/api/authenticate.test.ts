@@ -66,7 +66,7 @@ beforeEach(() => {
 function callerOf(address: string, given: typeof keys): Caller {
   const sent = { method: 'GET', target: '/2020-05-31/distribution' };
   const headers = { host: 'h', ...signedHeaders(given, sent, 'h', clock.nowMs()) };
-  return { address, request: { method: 'GET', path: sent.target, query: '', rawHeaders: Object.entries(headers).flat(), body: Buffer.alloc(0) } };
+  return { address, service: 'cloudfront', request: { method: 'GET', path: sent.target, query: '', rawHeaders: Object.entries(headers).flat(), body: Buffer.alloc(0) } };
 }
 
 test('guessing a secret is slowed down, for the guesser and that key only', async () => {

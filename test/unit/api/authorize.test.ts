@@ -1,7 +1,7 @@
 // What every operation needs of a policy: derived for all of them, and spelt out for those that are different.
-import { needsOf, ownNeedsOf, type Need } from '../../../src/api/authorize';
+import { knownActions, needsOf, ownNeedsOf, type Need } from '../../../src/api/authorize';
 import { ownOperations } from '../../../src/api/own-operations';
-import { operations } from '../../../src/protocol/aws/rest-xml';
+import { keyValueStoreOperations, operations } from '../../../src/protocol/aws/rest-xml';
 import type { Store } from '../../../src/store/store';
 
 const account = '000000000000';
@@ -33,6 +33,15 @@ test('every operation needs an action that exists, on an ARN or on everything', 
     // Nothing that changes something is had for a right to everything's list.
     if (/^(Update|Delete|Put|Publish|Test|Tag|Untag)/.test(operation.name)) expect(all.map((need) => need.resource)).not.toContain('*');
   }
+});
+
+test('an operation on the data of a key value store needs its action of that service on the store\'s ARN', async () => {
+  for (const operation of keyValueStoreOperations().values()) {
+    expect(await needsOf(operation, { KvsARN: arn('key-value-store/s'), Key: 'k' }, store, account))
+      .toEqual([{ action: `cloudfront-keyvaluestore:${operation.name}`, resource: arn('key-value-store/s') }]);
+  }
+  expect(knownActions([])).toHaveLength(173);
+  expect(knownActions([])).toEqual(expect.arrayContaining(['cloudfront:DescribeKeyValueStore', 'cloudfront-keyvaluestore:DescribeKeyValueStore', 'cloudfront-keyvaluestore:UpdateKeys']));
 });
 
 test.each<[string, Record<string, unknown>, [string, string | null][]]>([

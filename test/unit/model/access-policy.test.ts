@@ -15,6 +15,8 @@ test.each<[string, object, string, string | null, Decision]>([
   ['another case of the action', document(allow('CloudFront:createinvalidation')), 'cloudfront:CreateInvalidation', one, 'allowed'],
   ['another case of the resource', document(allow('*', one.toLowerCase())), 'cloudfront:CreateInvalidation', one, 'not-allowed'],
   ['a star in the action', document(allow('cloudfront:Get*')), 'cloudfront:GetDistribution', one, 'allowed'],
+  ['another service whose name starts alike', document(allow('cloudfront:*')), 'cloudfront-keyvaluestore:GetKey', one, 'not-allowed'],
+  ['the data of key value stores', document(allow('cloudfront-keyvaluestore:*Key', one)), 'cloudfront-keyvaluestore:GetKey', one, 'allowed'],
   ['a question mark', document(allow('*', 'arn:aws:cloudfront::*:distribution/E?')), 'cloudfront:GetDistribution', one, 'allowed'],
   ['a deny wins, wherever it stands', document(deny('*', one), allow('*')), 'cloudfront:GetDistribution', one, 'denied'],
   ['a deny of something else', document(allow('*'), deny('*', other)), 'cloudfront:GetDistribution', one, 'allowed'],

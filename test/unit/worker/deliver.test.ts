@@ -193,3 +193,14 @@ test('a change of what sites refer to reaches those that do, in its place and in
   // A worker that starts afterwards remembers the same.
   expect(deltaOf(await Delivery.load(history.store, silentLog), 3)).toEqual([{ seq: 5, upserts: ['A@4', 'C@4'], removals: [], purges: ['B@5'] }]);
 });
+
+test('a change of a key value store\'s pairs is a step of the log that no site is compiled for', async () => {
+  const history = new History().put('A');
+  const delivery = await Delivery.load(history.store, silentLog);
+  history.log('key-values', '1c2a3b4d-0000-4000-8000-000000000000', 'put');
+  history.reads = 0;
+  expect(await delivery.poll()).toBe(true);
+  expect(history.reads).toBeLessThanOrEqual(1);
+  expect(delivery.snapshot.seq).toBe(2);
+  expect(deltaOf(delivery, 1)).toEqual([{ seq: 2, upserts: [], removals: [], purges: [] }]);
+});

@@ -1,13 +1,13 @@
 // The reference from the document: every operation has its page, pages lead only to pages that there are, and nothing escapes.
 import { openApiDocument } from '../../../../src/api/openapi';
 import { referenceOf, referencePolicy } from '../../../../src/api/reference';
-import { operations } from '../../../../src/protocol/aws/rest-xml';
+import { operationsById } from '../../../../src/protocol/aws/rest-xml';
 
 const reference = referenceOf(openApiDocument());
 
 test('the index leads to a page for every operation, and every link on it leads somewhere', () => {
   const index = reference.page(null)!;
-  for (const name of operations().keys()) expect(index).toContain(`href="/reference/${name}"`);
+  for (const name of operationsById().keys()) expect(index).toContain(`href="/reference/${name}"`);
   const links = [...index.matchAll(/href="([^"]+)"/g)].map((match) => match[1]!);
   const broken = links.filter((link) => (link.startsWith('#') ? !index.includes(`id="${link.slice(1)}"`)
     : link.startsWith('/reference/') ? reference.page(link.slice('/reference/'.length)) === null : !['/reference', '/openapi.yaml', '/healthz'].includes(link)));
@@ -24,7 +24,7 @@ test('a page tells parameters, members, answers and errors', () => {
 });
 
 test('a page needs no other host, no script and no second style', () => {
-  for (const page of [reference.page(null)!, ...[...operations().keys()].map((name) => reference.page(name)!)]) {
+  for (const page of [reference.page(null)!, ...[...operationsById().keys()].map((name) => reference.page(name)!)]) {
     expect(page).not.toMatch(/<script|<link|<img|<iframe|\bstyle="|\bon\w+="|https?:\/\//);
   }
   expect(referencePolicy).toMatch(/^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; /);
