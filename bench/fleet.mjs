@@ -1,38 +1,19 @@
 // The real processes for a bench: a database of its own, api, worker and edges, each of which can be killed and started again.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { sleep, until } from './processes.mjs';
+import { need, root } from './systems.mjs';
 
-export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 export const sdk = require('@aws-sdk/client-cloudfront');
 const { Client } = require('pg');
 
-export const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
 /** What the built product exports, such as `worker/compile`. */
 export const product = (module) => require(path.join(root, 'dist', `${module}.js`));
-
-/** Reads `--name value` off the command line, and says what there is when somebody asks or mistypes. */
-export function options(purpose, known) {
-  const values = Object.fromEntries(Object.entries(known).map(([name, [fallback]]) => [name, fallback]));
-  const given = process.argv.slice(2);
-  for (let i = 0; i < given.length; i += 2) {
-    const name = given[i].replace(/^--/, '');
-    if (!Object.hasOwn(known, name) || given[i + 1] === undefined) {
-      const lines = Object.entries(known).map(([option, [fallback, meaning]]) => `  --${option} ${fallback}\t${meaning}`);
-      process.stderr.write(`${purpose}\n${lines.join('\n')}\n`);
-      process.exit(given[i] === '--help' ? 0 : 2);
-    }
-    values[name] = typeof known[name][0] === 'number' ? Number(given[i + 1]) : given[i + 1];
-  }
-  return values;
-}
 
 export const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.ceil(q * values.length) - 1)];
 
@@ -53,7 +34,7 @@ const taken = new Set();
  * A free port below those that the system gives to outgoing connections: a process that was killed must find its port
  * free when it starts again.
  */
-export async function freePort() {
+export async function lastingPort() {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
     if (taken.has(port) || !await isFree(port)) continue;
@@ -123,65 +104,55 @@ class Process {
 }
 
 /**
- * Starts everything and waits until the API says that it is healthy.
+ * Starts everything and waits until the API says that it is healthy. It ends with the place.
  * @param apis how many api processes share the database
  * @param environment settings of every process
  */
-export async function startFleet({ apis = 1, edges = 3, environment = {} } = {}) {
-  if (!existsSync(path.join(root, 'dist/main.js'))) throw new Error('there is no dist/: run `npm run build` first');
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'edgefront-bench-'));
+export async function startFleet(place, { apis = 1, edges = 3, environment = {} } = {}) {
+  need();
+  const dir = path.join(place.dir, 'fleet');
+  mkdirSync(dir);
   const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
   const failures = [];
   const processes = [];
-  let database = null;
-  const close = async () => {
+  const database = await freshDatabase(dir);
+  place.onClose(async () => {
     await Promise.all(processes.map((one) => one.end('SIGTERM')));
-    await database?.close();
-    rmSync(dir, { recursive: true, force: true });
+    await database.close();
+  });
+  const shared = {
+    EDGEFRONT_WORKER_PORT: String(await lastingPort()), EDGEFRONT_NODE_SECRET: randomBytes(32).toString('base64url'), EDGEFRONT_LOG_LEVEL: 'warn',
+    DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '', ...environment,
   };
-  try {
-    database = await freshDatabase(dir);
-    const shared = {
-      EDGEFRONT_WORKER_PORT: String(await freePort()), EDGEFRONT_NODE_SECRET: randomBytes(32).toString('base64url'), EDGEFRONT_LOG_LEVEL: 'warn',
-      DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '', ...environment,
-    };
-    const control = {
-      ...shared, DATABASE_URL: database.url, EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    };
-    const add = (name, role, settings) => {
-      const one = new Process(name, role, { ...settings, EDGEFRONT_DATA_DIR: path.join(dir, name) }, (failure) => failures.push(failure));
-      mkdirSync(path.join(dir, name), { recursive: true });
-      processes.push(one);
-      return one;
-    };
-    const apiPorts = [];
-    const edgePorts = [];
-    for (let n = 1; n <= apis; n += 1) {
-      apiPorts.push(await freePort());
-      add(`api-${n}`, 'api', { ...control, EDGEFRONT_API_PORT: String(apiPorts.at(-1)) });
-    }
-    add('worker', 'worker', control);
-    for (let n = 1; n <= edges; n += 1) {
-      edgePorts.push(await freePort());
-      add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
-    }
-    // The first one brings the database's tables up to date, once for all.
-    await processes[0].start();
-    await Promise.all(processes.slice(1).map((one) => one.start()));
-    const endpoints = apiPorts.map((port) => `http://127.0.0.1:${port}`);
-    const deadline = performance.now() + startMsMax;
-    while ((await fetch(`${endpoints[0]}/healthz`).catch(() => null))?.status !== 200) {
-      if (performance.now() > deadline) throw new Error('the system did not become healthy');
-      await sleep(25);
-    }
-    return {
-      endpoints, edgePorts, credentials, databaseUrl: database.url, failures, close,
-      edgeDirs: edgePorts.map((_port, i) => path.join(dir, `edge-${i + 1}`)),
-      processes: (role) => processes.filter((one) => one.role === role),
-      client: (n = 0) => new sdk.CloudFrontClient({ endpoint: endpoints[n], region: 'us-east-1', credentials, maxAttempts: 1 }),
-    };
-  } catch (thrown) {
-    await close();
-    throw thrown;
+  const control = {
+    ...shared, DATABASE_URL: database.url, EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  };
+  const add = (name, role, settings) => {
+    const one = new Process(name, role, { ...settings, EDGEFRONT_DATA_DIR: path.join(dir, name) }, (failure) => failures.push(failure));
+    mkdirSync(path.join(dir, name), { recursive: true });
+    processes.push(one);
+    return one;
+  };
+  const apiPorts = [];
+  const edgePorts = [];
+  for (let n = 1; n <= apis; n += 1) {
+    apiPorts.push(await lastingPort());
+    add(`api-${n}`, 'api', { ...control, EDGEFRONT_API_PORT: String(apiPorts.at(-1)) });
   }
+  add('worker', 'worker', control);
+  for (let n = 1; n <= edges; n += 1) {
+    edgePorts.push(await lastingPort());
+    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
+  }
+  // The first one brings the database's tables up to date, once for all.
+  await processes[0].start();
+  await Promise.all(processes.slice(1).map((one) => one.start()));
+  const endpoints = apiPorts.map((port) => `http://127.0.0.1:${port}`);
+  await until(async () => (await fetch(`${endpoints[0]}/healthz`)).status === 200, 'the system');
+  return {
+    endpoints, edgePorts, credentials, databaseUrl: database.url, failures,
+    edgeDirs: edgePorts.map((_port, i) => path.join(dir, `edge-${i + 1}`)),
+    processes: (role) => processes.filter((one) => one.role === role),
+    client: (n = 0) => new sdk.CloudFrontClient({ endpoint: endpoints[n], region: 'us-east-1', credentials, maxAttempts: 1 }),
+  };
 }

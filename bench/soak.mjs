@@ -1,19 +1,23 @@
 // Many clients at random operations while api and worker are killed again and again; afterwards nothing acknowledged may be
 // missing, the database must be consistent, and every edge must hold exactly what the API says.
+//
+//   node bench/soak.mjs [--operations 20000] [--clients 16] [--kills 60] [--seed N]
+//
+// Each client has resources of its own and shares a few with all. The seed decides the clients' choices and who is killed;
+// what comes before what is the machine's choice. On the server of DATABASE_URL, in a database of its own.
 import http from 'node:http';
 import { createRequire } from 'node:module';
-import { freePort, keepResults, options, sdk, sleep, startFleet } from './fleet.mjs';
+import { keepResults, startFleet } from './fleet.mjs';
+import { inWorkplace, option, sleep } from './processes.mjs';
 import { checkDatabase, checkEdges, checkLedgers, checkViewers, settled } from './soak/checks.mjs';
 import { randomOf, SoakClient } from './soak/client.mjs';
 import { nounsOf } from './soak/nouns.mjs';
 
 const { Client: Postgres } = createRequire(import.meta.url)('pg');
-const { operations, clients: clientCount, kills, seed } = options('Random operations from many clients while api and worker are killed; then everything is compared.', {
-  operations: [20_000, 'operations of all clients together'],
-  clients: [16, 'clients, each with resources of its own and all with a few they share'],
-  kills: [60, 'times that an api or the worker is killed with -9'],
-  seed: [Math.floor(Math.random() * 2 ** 31), 'of the clients\' choices; new each time unless given'],
-});
+const operations = Number(option('operations', 20_000));
+const clientCount = Number(option('clients', 16));
+const kills = Number(option('kills', 60));
+const seed = Number(option('seed', Math.floor(Math.random() * 2 ** 31)));
 const sharedCount = 2;
 const restartMsMax = 1_500;
 const tickMs = 10_000;
@@ -22,14 +26,15 @@ const shownMax = 20;
 const say = (line) => process.stderr.write(`soak: ${line}\n`);
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** Echoes the path, so that an edge's answer tells which version of its distribution it acts on. */
-async function startOrigin(port) {
+/** Echoes the path, so that an edge's answer tells which version of its distribution it acts on. @returns its port */
+async function startOrigin(place) {
   const server = http.createServer((request, response) => {
     response.writeHead(200, { 'cache-control': 'max-age=60' });
     response.end(request.url);
   });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  return { close: () => { server.closeAllConnections(); server.close(); } };
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  place.onClose(() => { server.closeAllConnections(); server.close(); });
+  return server.address().port;
 }
 
 /** Kills one of the control plane's processes and starts it again after a while. */
@@ -87,48 +92,16 @@ async function run(fleet, clients) {
   return { operationsS: (performance.now() - startedAt) / 1000, kills: killer.count };
 }
 
-async function main() {
-  process.stdout.write(`soak: seed ${seed}\n`);
-  const originPort = await freePort();
-  const origin = await startOrigin(originPort);
-  const fleet = await startFleet({ apis: 2, edges: 3, environment: { EDGEFRONT_SETTLE_HOLD_MS: '100' } }).catch((thrown) => { origin.close(); throw thrown; });
-  const database = new Postgres({ connectionString: fleet.databaseUrl });
-  const clients = Array.from({ length: clientCount }, (_unused, n) => new SoakClient(`c${n}`, seed + 100 + n, fleet, nounsOf({ originPort })));
-  try {
-    await database.connect();
-    const query = async (statement, values) => (await database.query(statement, values)).rows;
-    const shared = [];
-    const [first] = clients;
-    for (let n = 0; n < sharedCount; n += 1) {
-      const { answer, outcome, code } = await first.write(first.nouns.get('distribution').create(`shared-${n}`, first.own), {});
-      if (outcome !== 'done') throw new Error(`the first distribution could not be made: ${code}`);
-      shared.push(answer.Distribution.Id);
-    }
-    for (const client of clients) await client.prepare(shared);
-
-    const ran = await run(fleet, clients);
-    const wrong = [...fleet.failures];
-    const step = async (what, check) => {
-      const startedAt = performance.now();
-      const found = await check();
-      wrong.push(...found);
-      say(`${what}: ${found.length === 0 ? 'as it should be' : `${found.length} are wrong`} (${seconds(startedAt)})`);
-    };
-    await step('statuses settle', () => settled(query));
-    await step('what was acknowledged is there, and only that', () => checkLedgers(clients, query));
-    await step('the database is consistent', () => checkDatabase(query));
-    await step('viewers get what the API says', () => checkViewers(fleet, clients));
-    await Promise.all(fleet.processes('edge').map((edge) => edge.end('SIGTERM')));
-    let edges = null;
-    await step('the edges hold what the API says', async () => { edges = await checkEdges(fleet); return edges.wrong; });
-    wrong.push(...clients.flatMap(({ violations }) => violations));
-    report(clients, { ...ran, sites: edges.sites, changes: edges.newest, wrong });
-  } finally {
-    for (const client of clients) client.close();
-    await database.end();
-    await fleet.close();
-    origin.close();
+/** What is needed before anything is killed. */
+async function prepare(clients) {
+  const shared = [];
+  const [first] = clients;
+  for (let n = 0; n < sharedCount; n += 1) {
+    const { answer, outcome, code } = await first.write(first.nouns.get('distribution').create(`shared-${n}`, first.own), {});
+    if (outcome !== 'done') throw new Error(`the first distribution could not be made: ${code}`);
+    shared.push(answer.Distribution.Id);
   }
+  for (const client of clients) await client.prepare(shared);
 }
 
 function report(clients, { wrong, ...figures }) {
@@ -150,7 +123,35 @@ function report(clients, { wrong, ...figures }) {
   if (wrong.length > 0) process.exitCode = 1;
 }
 
-main().catch((thrown) => {
-  say(thrown.stack ?? String(thrown));
-  process.exitCode = 1;
+await inWorkplace('soak', async (place) => {
+  process.stdout.write(`soak: seed ${seed}\n`);
+  const originPort = await startOrigin(place);
+  const fleet = await startFleet(place, { apis: 2, edges: 3, environment: { EDGEFRONT_SETTLE_HOLD_MS: '100' } });
+  const database = new Postgres({ connectionString: fleet.databaseUrl });
+  await database.connect();
+  const clients = Array.from({ length: clientCount }, (_unused, n) => new SoakClient(`c${n}`, seed + 100 + n, fleet, nounsOf({ originPort })));
+  place.onClose(async () => {
+    for (const client of clients) client.close();
+    await database.end();
+  });
+  const query = async (statement, values) => (await database.query(statement, values)).rows;
+  await prepare(clients);
+
+  const ran = await run(fleet, clients);
+  const wrong = [...fleet.failures];
+  const step = async (what, check) => {
+    const startedAt = performance.now();
+    const found = await check();
+    wrong.push(...found);
+    say(`${what}: ${found.length === 0 ? 'as it should be' : `${found.length} are wrong`} (${seconds(startedAt)})`);
+  };
+  await step('statuses settle', () => settled(query));
+  await step('what was acknowledged is there, and only that', () => checkLedgers(clients, query));
+  await step('the database is consistent', () => checkDatabase(query));
+  await step('viewers get what the API says', () => checkViewers(fleet, clients));
+  await Promise.all(fleet.processes('edge').map((edge) => edge.end('SIGTERM')));
+  let edges = null;
+  await step('the edges hold what the API says', async () => { edges = await checkEdges(fleet); return edges.wrong; });
+  wrong.push(...clients.flatMap(({ violations }) => violations));
+  report(clients, { ...ran, sites: edges.sites, changes: edges.newest, wrong });
 });

@@ -1,7 +1,8 @@
 // What must hold when the soak is over: the ledgers against the API, the database within itself, the edges against both.
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { product, sleep } from '../fleet.mjs';
+import { product } from '../fleet.mjs';
+import { sleep } from '../processes.mjs';
 import { ask } from './client.mjs';
 import { command } from './nouns.mjs';
 

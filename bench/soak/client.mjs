@@ -5,7 +5,8 @@
 // and what is uncertain may be either: the client learns which when it reads the resource next.
 import http from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
-import { sdk, sleep } from '../fleet.mjs';
+import { sdk } from '../fleet.mjs';
+import { sleep } from '../processes.mjs';
 import { command, templateConfig } from './nouns.mjs';
 
 const outageMsMax = 60_000;
