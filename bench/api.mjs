@@ -1,36 +1,18 @@
 // How the API answers with 10,000 distributions and 1,000 of each policy in place against an empty database, how long a
 // change of a policy that 1,000 distributions use takes to every edge, and whether concurrent updates lose anything.
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+//
+//   node bench/api.mjs [--distributions 10000] [--policies 1000] [--users 1000] [--updates 1000] [--samples 300]
+//
+// `users` of the distributions name the policy that is changed; two callers win `updates` updates of one distribution.
+import { keepResults, quantile, sdk, startFleet } from './fleet.mjs';
+import { inWorkplace, option, sleep } from './processes.mjs';
 
-const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const require = createRequire(import.meta.url);
-const sdk = require('@aws-sdk/client-cloudfront');
-
-const option = (name, fallback) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return Number(at < 0 ? fallback : process.argv[at + 1]);
-};
-const distributions = option('distributions', 10_000);
-const policies = option('policies', 1_000);
-const users = option('users', 1_000);
-const updates = option('updates', 1_000);
-const samples = option('samples', 300);
+const distributions = Number(option('distributions', 10_000));
+const policies = Number(option('policies', 1_000));
+const users = Number(option('users', 1_000));
+const updates = Number(option('updates', 1_000));
+const samples = Number(option('samples', 300));
 const callers = 16;
-const work = mkdtempSync(path.join(os.tmpdir(), 'edgefront-api-'));
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
-const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.ceil(q * values.length) - 1)];
 
 async function timed(act) {
   const times = [];
@@ -92,83 +74,58 @@ async function fight(client, http, id) {
   return { won: won.length, refused, twice, lost: won.filter(({ to }) => !kept.has(to)).length };
 }
 
-async function main() {
-  const [api, worker] = [await freePort(), await freePort()];
-  const firstEdge = 20_000 + Math.floor(Math.random() * 20_000);
-  const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
-  const system = spawn(process.execPath, ['--no-warnings', path.join(root, 'dist/main.js'), 'all'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_HTTP_PORT: String(firstEdge),
-      EDGEFRONT_WORKER_PORT: String(worker), EDGEFRONT_EDGES: '3', EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId,
-      EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey, EDGEFRONT_SETTLE_HOLD_MS: '0', EDGEFRONT_LOG_LEVEL: 'error',
-    },
+await inWorkplace('api', async (place) => {
+  const fleet = await startFleet(place, { environment: { EDGEFRONT_SETTLE_HOLD_MS: '0' } });
+  const { credentials, endpoints: [endpoint] } = fleet;
+  const client = fleet.client();
+  const { token } = await (await fetch(`${endpoint}/edgefront/v1/tokens`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(credentials) })).json();
+  const http = async (target) => (await fetch(endpoint + target, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } })).json();
+  const policy = await client.send(new sdk.CreateCachePolicyCommand({ CachePolicyConfig: cachePolicy('shared') }));
+  const { Distribution: subject } = await client.send(new sdk.CreateDistributionCommand({ DistributionConfig: distribution('subject', policy.CachePolicy.Id) }));
+  const acts = {
+    GetDistribution: () => client.send(new sdk.GetDistributionCommand({ Id: subject.Id })),
+    'ListDistributions, a page of 1': () => client.send(new sdk.ListDistributionsCommand({ MaxItems: 1 })),
+    'ListCachePolicies, a page of 1': () => client.send(new sdk.ListCachePoliciesCommand({ MaxItems: 1, Type: 'custom' })),
+    ListDistributionsByCachePolicyId: () => client.send(new sdk.ListDistributionsByCachePolicyIdCommand({ CachePolicyId: policy.CachePolicy.Id, MaxItems: 1 })),
+    ListTagsForResource: () => client.send(new sdk.ListTagsForResourceCommand({ Resource: subject.ARN })),
+  };
+  const measure = async () => {
+    const found = {};
+    for (const [name, act] of Object.entries(acts)) { await act(); found[name] = await timed(act); }
+    return found;
+  };
+  // The first calls of a process are slow ones, and there are none of them in a system that has grown.
+  await measure();
+  const empty = await measure();
+  await inParallel('policies', policies, async (n) => {
+    await client.send(new sdk.CreateCachePolicyCommand({ CachePolicyConfig: cachePolicy(`cache-${n}`) }));
+    await client.send(new sdk.CreateOriginRequestPolicyCommand({ OriginRequestPolicyConfig: { Name: `origin-${n}`, ...none } }));
+    await client.send(new sdk.CreateResponseHeadersPolicyCommand({ ResponseHeadersPolicyConfig: { Name: `headers-${n}`, RemoveHeadersConfig: { Quantity: 1, Items: [{ Header: 'x-a' }] } } }));
   });
-  try {
-    await new Promise((resolve, reject) => {
-      let text = '';
-      system.stdout.on('data', (piece) => { text += piece; if (text.includes('Ctrl-C ends it')) resolve(); });
-      system.once('exit', (code) => reject(new Error(`the system ended with ${code}`)));
-    });
-    const endpoint = `http://127.0.0.1:${api}`;
-    const client = new sdk.CloudFrontClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 3 });
-    const { token } = await (await fetch(`${endpoint}/edgefront/v1/tokens`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(credentials) })).json();
-    const http = async (target) => (await fetch(endpoint + target, { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } })).json();
-    const policy = await client.send(new sdk.CreateCachePolicyCommand({ CachePolicyConfig: cachePolicy('shared') }));
-    const { Distribution: subject } = await client.send(new sdk.CreateDistributionCommand({ DistributionConfig: distribution('subject', policy.CachePolicy.Id) }));
-    const acts = {
-      GetDistribution: () => client.send(new sdk.GetDistributionCommand({ Id: subject.Id })),
-      'ListDistributions, a page of 1': () => client.send(new sdk.ListDistributionsCommand({ MaxItems: 1 })),
-      'ListCachePolicies, a page of 1': () => client.send(new sdk.ListCachePoliciesCommand({ MaxItems: 1, Type: 'custom' })),
-      ListDistributionsByCachePolicyId: () => client.send(new sdk.ListDistributionsByCachePolicyIdCommand({ CachePolicyId: policy.CachePolicy.Id, MaxItems: 1 })),
-      ListTagsForResource: () => client.send(new sdk.ListTagsForResourceCommand({ Resource: subject.ARN })),
-    };
-    const measure = async () => {
-      const found = {};
-      for (const [name, act] of Object.entries(acts)) { await act(); found[name] = await timed(act); }
-      return found;
-    };
-    const empty = await measure();
-    await inParallel('policies', policies, async (n) => {
-      await client.send(new sdk.CreateCachePolicyCommand({ CachePolicyConfig: cachePolicy(`cache-${n}`) }));
-      await client.send(new sdk.CreateOriginRequestPolicyCommand({ OriginRequestPolicyConfig: { Name: `origin-${n}`, ...none } }));
-      await client.send(new sdk.CreateResponseHeadersPolicyCommand({ ResponseHeadersPolicyConfig: { Name: `headers-${n}`, RemoveHeadersConfig: { Quantity: 1, Items: [{ Header: 'x-a' }] } } }));
-    });
-    const optimized = '658327ea-f89d-4fab-a63d-7e88639e58f6';
-    await inParallel('distributions', distributions, (n) =>
-      client.send(new sdk.CreateDistributionCommand({ DistributionConfig: distribution(`d${n}`, n < users ? policy.CachePolicy.Id : optimized) })));
-    const full = await measure();
+  const optimized = '658327ea-f89d-4fab-a63d-7e88639e58f6';
+  await inParallel('distributions', distributions, (n) =>
+    client.send(new sdk.CreateDistributionCommand({ DistributionConfig: distribution(`d${n}`, n < users ? policy.CachePolicy.Id : optimized) })));
+  const full = await measure();
 
-    const deployed = async () => (await client.send(new sdk.GetDistributionCommand({ Id: subject.Id }))).Distribution.Status === 'Deployed';
-    while (!await deployed()) await sleep(20);
-    const shared = [];
-    let { ETag } = await client.send(new sdk.GetCachePolicyCommand({ Id: policy.CachePolicy.Id }));
-    for (let i = 0; i < 10; i += 1) {
-      const startedAt = performance.now();
-      ({ ETag } = await client.send(new sdk.UpdateCachePolicyCommand({ Id: policy.CachePolicy.Id, IfMatch: ETag, CachePolicyConfig: cachePolicy('shared', 61 + i) })));
-      while (!await deployed()) await sleep(5);
-      shared.push(performance.now() - startedAt);
-    }
-    const fought = await fight(client, http, subject.Id);
-
-    process.stdout.write(`| call | empty p50 ms | p99 | ${distributions} distributions p50 ms | p99 | p50 ratio |\n|---|---:|---:|---:|---:|---:|\n`);
-    for (const name of Object.keys(acts)) {
-      const [a, b] = [empty[name], full[name]];
-      process.stdout.write(`| ${name} | ${a.p50Ms.toFixed(1)} | ${a.p99Ms.toFixed(1)} | ${b.p50Ms.toFixed(1)} | ${b.p99Ms.toFixed(1)} | ${(b.p50Ms / a.p50Ms).toFixed(2)} |\n`);
-    }
-    process.stdout.write(`\nA change of a policy that ${Math.min(users, distributions)} distributions use, from the call until Deployed on three edges: p50 ${quantile(shared, 0.5).toFixed(0)} ms, max ${Math.max(...shared).toFixed(0)} ms\n`);
-    process.stdout.write(`Two callers at one distribution: ${fought.won} updates acknowledged, ${fought.refused} refused with PreconditionFailed, ${fought.twice} won one ETag twice, ${fought.lost} lost\n`);
-    mkdirSync(path.join(root, 'bench/results'), { recursive: true });
-    writeFileSync(path.join(root, 'bench/results/api.json'), JSON.stringify({ node: process.version, distributions, policies, users, empty, full, shared, fought }, null, 2));
-    if (fought.twice > 0 || fought.lost > 0) process.exitCode = 1;
-  } finally {
-    system.kill('SIGTERM');
-    await new Promise((resolve) => { system.once('exit', resolve); setTimeout(resolve, 15_000); });
-    rmSync(work, { recursive: true, force: true });
+  const deployed = async () => (await client.send(new sdk.GetDistributionCommand({ Id: subject.Id }))).Distribution.Status === 'Deployed';
+  while (!await deployed()) await sleep(20);
+  const shared = [];
+  let { ETag } = await client.send(new sdk.GetCachePolicyCommand({ Id: policy.CachePolicy.Id }));
+  for (let i = 0; i < 10; i += 1) {
+    const startedAt = performance.now();
+    ({ ETag } = await client.send(new sdk.UpdateCachePolicyCommand({ Id: policy.CachePolicy.Id, IfMatch: ETag, CachePolicyConfig: cachePolicy('shared', 61 + i) })));
+    while (!await deployed()) await sleep(5);
+    shared.push(performance.now() - startedAt);
   }
-}
+  const fought = await fight(client, http, subject.Id);
 
-main().catch((error) => {
-  process.stderr.write(`api: ${error.message}\n`);
-  process.exitCode = 1;
+  process.stdout.write(`| call | empty p50 ms | p99 | ${distributions} distributions p50 ms | p99 | p50 ratio | p99 ratio |\n|---|---:|---:|---:|---:|---:|---:|\n`);
+  for (const name of Object.keys(acts)) {
+    const [a, b] = [empty[name], full[name]];
+    process.stdout.write(`| ${name} | ${a.p50Ms.toFixed(1)} | ${a.p99Ms.toFixed(1)} | ${b.p50Ms.toFixed(1)} | ${b.p99Ms.toFixed(1)} | ${(b.p50Ms / a.p50Ms).toFixed(2)} | ${(b.p99Ms / a.p99Ms).toFixed(2)} |\n`);
+  }
+  process.stdout.write(`\nA change of a policy that ${Math.min(users, distributions)} distributions use, from the call until Deployed on three edges: p50 ${quantile(shared, 0.5).toFixed(0)} ms, max ${Math.max(...shared).toFixed(0)} ms\n`);
+  process.stdout.write(`Two callers at one distribution: ${fought.won} updates acknowledged, ${fought.refused} refused with PreconditionFailed, ${fought.twice} won one ETag twice, ${fought.lost} lost\n`);
+  keepResults('api', { distributions, policies, users, empty, full, shared, fought });
+  if (fought.twice > 0 || fought.lost > 0) process.exitCode = 1;
 });
