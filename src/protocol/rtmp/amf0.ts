@@ -1,7 +1,7 @@
 // AMF0, the values of RTMP's commands and metadata (Adobe, "Action Message Format -- AMF 0", 2007).
 import { assert } from '../../base/assert';
 import { Fault } from '../../base/fault';
-import { amfDepthMax, amfValuesMax } from './limits';
+import { amfDepthMax, viewerAmfLimits, type AmfLimits } from './limits';
 
 /** An object is a Map, so that a member called `__proto__` is a member like any other; Dates are kept as such. */
 export type AmfValue = number | boolean | string | null | undefined | Date | AmfMap | readonly AmfValue[];
@@ -22,14 +22,14 @@ class Reader {
   at = 0;
   private values = 0;
 
-  constructor(private readonly bytes: Buffer) {}
+  constructor(private readonly bytes: Buffer, private readonly limits: AmfLimits) {}
 
   get left(): number { return this.bytes.length - this.at; }
 
   value(depth: number): AmfValue {
-    if (depth > amfDepthMax) throw malformed(`values are nested more than ${amfDepthMax} deep`);
+    if (depth > this.limits.depthMax) throw malformed(`values are nested more than ${this.limits.depthMax} deep`);
     this.values += 1;
-    if (this.values > amfValuesMax) throw malformed(`there are more than ${amfValuesMax} values`);
+    if (this.values > this.limits.valuesMax) throw malformed(`there are more than ${this.limits.valuesMax} values`);
     const kind = this.bytes[this.skip(1)];
     switch (kind) {
       case marker.number: return this.bytes.readDoubleBE(this.skip(8));
@@ -93,8 +93,8 @@ class Reader {
  * All values of a message, one after another.
  * @throws Fault `amf-malformed`
  */
-export function decodeAmf0(bytes: Buffer): readonly AmfValue[] {
-  const reader = new Reader(bytes);
+export function decodeAmf0(bytes: Buffer, limits: AmfLimits = viewerAmfLimits): readonly AmfValue[] {
+  const reader = new Reader(bytes, limits);
   const values: AmfValue[] = [];
   while (reader.left > 0) values.push(reader.value(0));
   return values;

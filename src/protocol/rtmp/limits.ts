@@ -18,5 +18,11 @@ export const messageBytesCeiling = 0xff_ffff;
 
 /** Nesting of objects and arrays in AMF0. */
 export const amfDepthMax = 16;
-/** Values in one message, members of objects included. */
-export const amfValuesMax = 1024;
+
+export interface AmfLimits {
+  readonly depthMax: number;
+  /** Values in one message, members of objects included. */
+  readonly valuesMax: number;
+}
+
+export const viewerAmfLimits: AmfLimits = { depthMax: amfDepthMax, valuesMax: 1024 };

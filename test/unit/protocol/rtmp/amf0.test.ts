@@ -1,6 +1,8 @@
 // AMF0 by table: what is written is read back, bytes as the specification has them, and what must be refused.
 import { decodeAmf0, EcmaArray, encodeAmf0, type AmfValue } from '../../../../src/protocol/rtmp/amf0';
-import { amfDepthMax, amfValuesMax } from '../../../../src/protocol/rtmp/limits';
+import { viewerAmfLimits } from '../../../../src/protocol/rtmp/limits';
+
+const { depthMax: amfDepthMax, valuesMax: amfValuesMax } = viewerAmfLimits;
 
 const cases: readonly { readonly name: string; readonly enc: string; readonly dec: readonly AmfValue[] }[] = [
   { name: 'number', enc: '003ff0000000000000', dec: [1] },
