@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { Fault } from './fault';
+import { IpRanges } from './ip-ranges';
 
 export interface Setting {
   readonly name: string;
@@ -39,6 +40,9 @@ export const settings = {
   cacheObjectBytesMax: { name: 'EDGEFRONT_CACHE_OBJECT_BYTES_MAX', kind: 'integer', unit: 'bytes', default: '67108864', min: 1024, max: 1_099_511_627_776, meaning: 'a larger object is passed through, not stored' },
   cacheRules: { name: 'EDGEFRONT_CACHE_RULES', kind: 'choice', unit: '', default: 'cloudfront', choices: ['cloudfront', 'rfc'], meaning: 'which rules an edge caches by where the two differ: CloudFront\'s, or RFC 9111 to the letter (requests\' Cache-Control obeyed, other methods passed, no TTL floors, lifetimes guessed, nothing stale on 5xx unless allowed)' },
   cacheStatus: { name: 'EDGEFRONT_CACHE_STATUS', kind: 'choice', unit: '', default: 'off', choices: ['off', 'on'], meaning: 'whether answers of an edge carry `Cache-Status` (RFC 9211)' },
+  geoDatabase: { name: 'EDGEFRONT_GEO_DATABASE', kind: 'text', unit: 'path', default: null, meaning: 'MMDB that edges look countries up in, read anew when it changes; unset: the one that comes with Edgefront (ip-location-db, CC0)' },
+  proxyProtocolFrom: { name: 'EDGEFRONT_PROXY_PROTOCOL_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of load balancers whose connections to edges begin with a PROXY protocol header (version 1 or 2), which is then required and believed; unset: nobody\'s do' },
+  forwardedFrom: { name: 'EDGEFRONT_FORWARDED_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of proxies whose `X-Forwarded-For` tells the viewer\'s address; unset: nobody\'s is believed' },
   settleHoldMs: { name: 'EDGEFRONT_SETTLE_HOLD_MS', kind: 'integer', unit: 'ms', default: '1000', min: 0, max: 20_000, meaning: 'how long a Get of something `InProgress` waits for it to settle' },
   changePollMs: { name: 'EDGEFRONT_CHANGE_POLL_MS', kind: 'integer', unit: 'ms', default: '25', min: 1, max: 10_000, meaning: 'how often the worker looks for changes when no notification comes' },
   nodeLostMs: { name: 'EDGEFRONT_NODE_LOST_MS', kind: 'integer', unit: 'ms', default: '5000', min: 500, max: 600_000, meaning: 'a node unheard of for longer no longer holds up `Deployed` and `Completed`' },
@@ -101,6 +105,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 /** The node's name: the setting, else the host's. */
 export function nodeNameOf(config: Config): string {
   return config.node ?? hostname();
+}
+
+/**
+ * The ranges a setting lists, with commas between.
+ * @throws Fault `bad-setting`
+ */
+export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFrom'): IpRanges {
+  const ranges = IpRanges.of((config[key] ?? '').split(',').map((text) => text.trim()).filter((text) => text !== ''));
+  if (ranges === null) throw new Fault('bad-setting', 'machine', `${settings[key].name} must be a list of addresses and CIDR ranges, e.g. 192.0.2.0/24, 2001:db8::/32`);
+  return ranges;
 }
 
 const authority = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;

@@ -1,11 +1,12 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { nodeNameOf, workerUrlOf, type Config } from '../base/config';
+import { nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
+import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { Cache } from './cache/cache';
@@ -29,7 +30,7 @@ const drainMs = 5_000;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
- * @throws Fault `bad-setting` without a node secret, or what the listener and the data directory throw
+ * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
  */
 export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number }> {
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
@@ -38,14 +39,16 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable();
   const origins = new Origins(clock);
+  const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const flow = new Flow({
-    sites, cache, origins, identity, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    sites, cache, origins, identity, geo, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
-  const started: Service[] = [{ close: async () => cache.close() }, origins];
+  const started: Service[] = [{ close: async () => cache.close() }, origins, geo];
   try {
     const server = await startHttpServer({
       bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,
+      proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     });
     started.push({ close: () => server.close(drainMs) });

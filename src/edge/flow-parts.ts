@@ -1,6 +1,7 @@
 // What the rooms of a request's life work with.
 import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
+import type { Geo } from '../geo/geo';
 import type { AnswerFields } from './answer-fields';
 import type { Cache } from './cache/cache';
 import type { Identity } from './identity';
@@ -17,6 +18,7 @@ export interface FlowParts {
   readonly cache: Cache<OriginFetch>;
   readonly origins: Origins;
   readonly identity: Identity;
+  readonly geo: Geo;
   readonly clock: Clock;
   readonly log: Log;
   readonly objectBytesMax: number;

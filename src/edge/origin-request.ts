@@ -63,7 +63,7 @@ export function originRequest(
   const before = combined(request.fields, 'x-forwarded-for');
   fields.push(
     'via', via === undefined ? own : `${via}, ${own}`,
-    'x-forwarded-for', before === undefined ? request.remoteAddress : `${before}, ${request.remoteAddress}`,
+    'x-forwarded-for', before === undefined ? request.peerAddress : `${before}, ${request.peerAddress}`,
     'cdn-loop', loop === undefined ? identity.cdnId : `${loop}, ${identity.cdnId}`,
     'x-amz-cf-id', requestId,
   );

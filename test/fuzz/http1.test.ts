@@ -5,6 +5,7 @@ import { METHODS } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { silentLog } from '../../src/base/log';
 import { Http1Connection, type ConnectionHost } from '../../src/edge/http/connection';
+import { nobody } from '../../src/edge/http/viewer-address';
 import { HeadBlock, type Exchange } from '../../src/edge/http/exchange';
 import { defaultHttpLimits } from '../../src/edge/http/limits';
 import { Scratch } from '../../src/edge/http/output';
@@ -46,7 +47,7 @@ async function hear(reads: readonly Buffer[]): Promise<Heard & { readonly answer
       });
   };
   const host: ConnectionHost = {
-    handler, limits: defaultHttpLimits, scheme: 'http', log: silentLog, scratch: new Scratch(), nowMs: 0, dateLine: 'Date: now\r\n', closing: false,
+    handler, limits: defaultHttpLimits, scheme: 'http', proxies: nobody, log: silentLog, scratch: new Scratch(), nowMs: 0, dateLine: 'Date: now\r\n', closing: false,
     malformed: (status) => {
       refused = true;
       return { block: new HeadBlock(status, []), body: refusalBody };
@@ -54,7 +55,7 @@ async function hear(reads: readonly Buffer[]): Promise<Heard & { readonly answer
     gone: () => {},
   };
   const socket = new ViewerSocket();
-  const connection = new Http1Connection(host, socket.asSocket());
+  const connection = new Http1Connection(host, socket.asSocket(), { address: '192.0.2.7', port: 4711 });
   for (const read of reads) {
     socket.emit('data', read);
     // A body flows to its reader between reads, as it does with a real socket.

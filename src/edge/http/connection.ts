@@ -7,11 +7,13 @@ import type { Log } from '../../base/log';
 import { ChunkedDecoder } from '../../protocol/http/chunked';
 import { FixedLengthDecoder, type BodyDecoder } from '../../protocol/http/body-decoder';
 import { HEAD_BYTES_MAX, parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
+import type { ProxySource } from '../../protocol/proxy/proxy-header';
 import type { HeadBlock, RequestHandler, ViewerRequest } from './exchange';
 import { Http1Exchange, type ExchangeLine } from './http1-exchange';
 import type { HttpLimits } from './limits';
 import { Output, type Scratch } from './output';
 import { RequestBody } from './request-body';
+import { viewerAddress, type TrustedProxies } from './viewer-address';
 
 /** What the connections of one server share. */
 export interface ConnectionHost {
@@ -19,6 +21,7 @@ export interface ConnectionHost {
   /** The answer to a request that cannot be understood. */
   readonly malformed: (status: number) => { readonly block: HeadBlock; readonly body: Buffer };
   readonly limits: HttpLimits;
+  readonly proxies: TrustedProxies;
   readonly scheme: 'http' | 'https';
   readonly log: Log;
   readonly scratch: Scratch;
@@ -39,7 +42,6 @@ const LF = 0x0a;
 const MEMO_MS = 5000;
 /** A section is remembered only if what was read with it, and stays in memory with it, is small. */
 const MEMO_INPUT_BYTES_MAX = 4096;
-const IPV4_MAPPED = '::ffff:';
 
 /** The body of the request that is being answered. */
 interface Incoming {
@@ -72,8 +74,6 @@ interface Incoming {
 export class Http1Connection implements ExchangeLine {
   readonly output: Output;
   private mode: Mode = 'head';
-  private readonly remoteAddress: string;
-  private readonly remotePort: number;
   /** What was read and not yet used: `input` from `at` on. */
   private input: Buffer | null = null;
   private at = 0;
@@ -91,10 +91,8 @@ export class Http1Connection implements ExchangeLine {
   private incoming: Incoming | null = null;
   private memo: FieldSection | null = null;
 
-  constructor(private readonly host: ConnectionHost, private readonly socket: Socket) {
-    const address = socket.remoteAddress ?? '';
-    this.remoteAddress = address.startsWith(IPV4_MAPPED) && address.includes('.') ? address.slice(IPV4_MAPPED.length) : address;
-    this.remotePort = socket.remotePort ?? 0;
+  /** @param peer who is at the other end, or for whom a trusted load balancer opened the connection */
+  constructor(private readonly host: ConnectionHost, private readonly socket: Socket, private readonly peer: ProxySource) {
     this.deadlineMs = host.nowMs + host.limits.idleMs;
     this.idleSinceMs = host.nowMs;
     this.output = new Output(socket, host.scratch, host);
@@ -133,7 +131,7 @@ export class Http1Connection implements ExchangeLine {
   }
 
   abort(): void {
-    this.host.log.debug('viewer-aborted', { address: this.remoteAddress });
+    this.host.log.debug('viewer-aborted', { address: this.peer.address });
     // A reset: a viewer must not take the end of the connection for the end of the body (RFC 9112 section 8).
     this.socket.resetAndDestroy();
   }
@@ -149,7 +147,7 @@ export class Http1Connection implements ExchangeLine {
   }
 
   complain(event: string): void {
-    this.host.log.error(event, { address: this.remoteAddress });
+    this.host.log.error(event, { address: this.peer.address });
   }
 
   // ---- for the server ----
@@ -337,8 +335,9 @@ export class Http1Connection implements ExchangeLine {
       fields: head.section.fields,
       hasBody,
       bodyBytes: head.section.chunked ? null : head.section.contentLength ?? 0,
-      remoteAddress: this.remoteAddress,
-      remotePort: this.remotePort,
+      remoteAddress: viewerAddress(this.peer.address, head.section.fields, this.host.proxies.forwarded),
+      remotePort: this.peer.port,
+      peerAddress: this.peer.address,
     };
   }
 
@@ -433,14 +432,14 @@ export class Http1Connection implements ExchangeLine {
 
   /** Answers what cannot be understood, and hears no more. */
   private refuse(status: number, reason: string): void {
-    this.host.log.debug('request-refused', { status, reason, address: this.remoteAddress });
+    this.host.log.debug('request-refused', { status, reason, address: this.peer.address });
     this.unreadable = true;
     this.input = null;
     this.lastRequest = true;
     const { block, body } = this.host.malformed(status);
     const request: ViewerRequest = {
       method: 'GET', path: '/', query: null, httpVersion: '1.1', host: '', scheme: this.host.scheme, fields: [],
-      hasBody: false, bodyBytes: 0, remoteAddress: this.remoteAddress, remotePort: this.remotePort,
+      hasBody: false, bodyBytes: 0, remoteAddress: this.peer.address, remotePort: this.peer.port, peerAddress: this.peer.address,
     };
     this.exchange = new Http1Exchange(this, request);
     this.enter('answering');

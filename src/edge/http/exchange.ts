@@ -21,9 +21,11 @@ export interface ViewerRequest {
   readonly hasBody: boolean;
   /** Bytes of the body; null when not known beforehand (chunked). 0 without a body. */
   readonly bodyBytes: number | null;
-  /** The viewer's address as text, an IPv4-mapped one in IPv4 form. */
+  /** The viewer's address in canonical spelling, an IPv4-mapped one as IPv4; what trusted proxies say of it is believed. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Who the connection is from: the viewer, or a proxy that forwards for it. */
+  readonly peerAddress: string;
 }
 
 /**

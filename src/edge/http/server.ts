@@ -1,13 +1,16 @@
 // The listener for viewers over HTTP/1.1: accepts, keeps the connections, keeps their time, closes them.
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { systemClock, type Clock } from '../../base/clock';
 import { codeOf, Fault, messageOf } from '../../base/fault';
+import { canonicalAddress } from '../../base/ip-ranges';
 import { silentLog, type Log } from '../../base/log';
 import { formatHttpDate } from '../../protocol/http/date';
 import { Http1Connection, type ConnectionHost } from './connection';
 import { HeadBlock, type RequestHandler } from './exchange';
 import { defaultHttpLimits, type HttpLimits } from './limits';
 import { Scratch } from './output';
+import { readProxyHeader } from './proxied-socket';
+import { nobody, type TrustedProxies } from './viewer-address';
 
 export interface HttpServerOptions {
   /** Address to listen on. */
@@ -18,6 +21,8 @@ export interface HttpServerOptions {
   /** What to say to a request that cannot be understood, before the connection is closed; a line of text if not given. */
   readonly malformed?: (status: number) => { readonly block: HeadBlock; readonly body: Buffer };
   readonly limits?: Partial<HttpLimits>;
+  /** Whom to believe what they say of the viewer; nobody if not given. */
+  readonly proxies?: TrustedProxies;
   readonly log?: Log;
   readonly clock?: Clock;
 }
@@ -41,10 +46,13 @@ class Host implements ConnectionHost {
   readonly handler: RequestHandler;
   readonly malformed: ConnectionHost['malformed'];
   readonly limits: HttpLimits;
+  readonly proxies: TrustedProxies;
   readonly scheme = 'http';
   readonly log: Log;
   readonly scratch = new Scratch();
   readonly connections = new Set<Http1Connection>();
+  /** Whose PROXY protocol header is awaited. */
+  private readonly announced = new Set<Socket>();
   nowMs: number;
   dateLine: string;
   closing = false;
@@ -58,6 +66,7 @@ class Host implements ConnectionHost {
     this.handler = options.handler;
     this.malformed = options.malformed ?? plainRefusal;
     this.limits = { ...defaultHttpLimits, ...options.limits };
+    this.proxies = options.proxies ?? nobody;
     this.log = options.log ?? silentLog;
     this.clock = options.clock ?? systemClock;
     this.nowMs = this.clock.monotonicMs();
@@ -72,6 +81,21 @@ class Host implements ConnectionHost {
     this.turnedAway = 0;
   }
 
+  accept(socket: Socket): void {
+    const peer = canonicalAddress(socket.remoteAddress ?? '') ?? '';
+    const port = socket.remotePort ?? 0;
+    if (!this.proxies.proxyProtocol.includes(peer)) {
+      this.connections.add(new Http1Connection(this, socket, { address: peer, port }));
+      return;
+    }
+    this.announced.add(socket);
+    readProxyHeader(socket, (outcome) => {
+      this.announced.delete(socket);
+      if (outcome.kind === 'refused') this.log.debug('connection-refused', { reason: outcome.reason, address: peer });
+      else this.connections.add(new Http1Connection(this, socket, outcome.source ?? { address: peer, port }));
+    });
+  }
+
   gone(connection: Http1Connection): void {
     this.connections.delete(connection);
     if (this.connections.size === 0) this.onEmpty?.();
@@ -80,6 +104,7 @@ class Host implements ConnectionHost {
   /** Resolves when no connection is left; after `graceMs` the rest is cut off. */
   async drain(graceMs: number): Promise<void> {
     this.closing = true;
+    for (const socket of this.announced) socket.destroy();
     for (const connection of this.connections) connection.retire();
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -114,9 +139,7 @@ function listen(server: Server, bind: string, port: number): Promise<number> {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const host = new Host(options);
   // Half open: a viewer that has said all it wants to say still gets its answer.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    host.connections.add(new Http1Connection(host, socket));
-  });
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => host.accept(socket));
   server.maxConnections = host.limits.connectionsMax;
   server.on('drop', () => { host.turnedAway += 1; });
   const port = await listen(server, options.bind, options.port);

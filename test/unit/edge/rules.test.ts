@@ -145,7 +145,7 @@ describe('requests to origins', () => {
   const identity = new Identity('test', 'LOC50-P1');
   const viewer: ViewerRequest = {
     method: 'GET', path: '/p', query: 'a=1&b=2', httpVersion: '1.1', host: 'www.example.com', scheme: 'http', hasBody: false, bodyBytes: 0,
-    remoteAddress: '192.0.2.7', remotePort: 1,
+    remoteAddress: '192.0.2.7', remotePort: 1, peerAddress: '192.0.2.7',
     fields: ['host', 'www.example.com', 'user-agent', 'curl', 'cookie', 'a=1; b=2', 'accept', '*/*', 'x-custom', 'v', 'connection', 'x-named', 'x-named', 'n',
       'authorization', 'Basic x', 'range', 'bytes=0-1', 'x-forwarded-for', '198.51.100.1', 'x-edge-secret', '1', 'transfer-encoding', 'chunked', 'accept-encoding', 'gzip'],
   };

@@ -1,6 +1,7 @@
 // One connection on a socket without a network: what must hold when the viewer takes nothing, floods, or is in the middle of something.
 import { silentLog } from '../../../../src/base/log';
 import { Http1Connection, type ConnectionHost } from '../../../../src/edge/http/connection';
+import { nobody } from '../../../../src/edge/http/viewer-address';
 import { HeadBlock, type Exchange } from '../../../../src/edge/http/exchange';
 import { defaultHttpLimits } from '../../../../src/edge/http/limits';
 import { Scratch } from '../../../../src/edge/http/output';
@@ -15,7 +16,7 @@ interface Rig extends ConnectionHost { closing: boolean; nowMs: number; readonly
 function rig(): Rig {
   const open: Exchange[] = [];
   return {
-    handler: (exchange) => { open.push(exchange); }, open, limits: defaultHttpLimits, scheme: 'http', log: silentLog, scratch: new Scratch(), nowMs: 0,
+    handler: (exchange) => { open.push(exchange); }, open, limits: defaultHttpLimits, scheme: 'http', proxies: nobody, log: silentLog, scratch: new Scratch(), nowMs: 0,
     dateLine: 'Date: now\r\n', closing: false, gone: () => {},
     malformed: (status) => ({ block: new HeadBlock(status, []), body: Buffer.from('bad') }),
   };
@@ -23,7 +24,7 @@ function rig(): Rig {
 
 function connectTo(host: ConnectionHost): { socket: ViewerSocket; connection: Http1Connection; send: (bytes: Buffer | string) => void } {
   const socket = new ViewerSocket();
-  const connection = new Http1Connection(host, socket.asSocket());
+  const connection = new Http1Connection(host, socket.asSocket(), { address: '192.0.2.7', port: 4711 });
   return { socket, connection, send: (bytes) => { socket.emit('data', Buffer.from(bytes)); } };
 }
 
