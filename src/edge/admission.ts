@@ -1,5 +1,7 @@
 // Whether a request may go on at all: the checks that CloudFront makes before it looks into its cache, in its order.
+import type { Clock } from '../base/clock';
 import { combined } from '../protocol/http/fields';
+import type { SignatureChecks } from './access/signed';
 import type { ViewerRequest } from './http/exchange';
 import type { Identity } from './identity';
 import type { Denial } from './pages';
@@ -21,9 +23,16 @@ export type Admission =
 const admitted: Admission = { kind: 'admitted' };
 const denied = (status: number, denial: Denial): Admission => ({ kind: 'denied', status, denial });
 
+/** What decisions are made with, beside the site. */
+export interface Gate {
+  readonly rules: CacheRules;
+  readonly signatures: SignatureChecks;
+  readonly clock: Clock;
+}
+
 /** Decides on a routed request. */
-export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, rules: CacheRules): Admission {
-  const { behavior } = compiled;
+export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, { rules, signatures, clock }: Gate): Admission {
+  const { behavior, signedBy } = compiled;
   if (behavior.viewerProtocol !== 'allow-all' && request.scheme === 'http') {
     return behavior.viewerProtocol === 'https-only' ? denied(403, 'https-required') : { kind: 'redirect' };
   }
@@ -33,7 +42,9 @@ export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, 
     if (!passes) return denied(405, 'method-unknown');
   }
   if (request.hasBody && (request.method === 'GET' || request.method === 'HEAD')) return denied(403, 'body-not-allowed');
-  return behavior.closed === null ? admitted : denied(403, 'access-closed');
+  if (behavior.access.closed !== null) return denied(403, 'access-closed');
+  const refusal = signedBy === null ? null : signatures.refusal(request, signedBy, clock.nowMs());
+  return refusal === null ? admitted : denied(403, refusal);
 }
 
 /**

@@ -9,6 +9,7 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
 import { Flow } from './flow';
 import { startHttpServer } from './http/server';
@@ -41,7 +42,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const origins = new Origins(clock);
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const flow = new Flow({
-    sites, cache, origins, identity, geo, clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo];

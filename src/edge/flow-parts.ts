@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
 import type { Geo } from '../geo/geo';
+import type { SignatureChecks } from './access/signed';
 import type { AnswerFields } from './answer-fields';
 import type { Cache } from './cache/cache';
 import type { Identity } from './identity';
@@ -19,6 +20,7 @@ export interface FlowParts {
   readonly origins: Origins;
   readonly identity: Identity;
   readonly geo: Geo;
+  readonly signatures: SignatureChecks;
   readonly clock: Clock;
   readonly log: Log;
   readonly objectBytesMax: number;

@@ -38,12 +38,12 @@ export class Flow {
 
   readonly handle: RequestHandler = (exchange) => {
     const { request } = exchange;
-    const { sites, rules, identity, refusals } = this.context;
+    const { sites, identity, refusals } = this.context;
     const site = sites.find(request.host);
     if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
-    const admission = admissionOf(request, compiled, rules);
+    const admission = admissionOf(request, compiled, this.context);
     if (admission.kind === 'redirect') refusals.redirectToHttps(exchange, compiled);
     else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);
     else if (isShared(request, compiled)) this.lookUp({ exchange, compiled, path });

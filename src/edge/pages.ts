@@ -1,12 +1,13 @@
 // The answers an edge makes itself: CloudFront's statuses and reasons, as a small page.
+import type { SignedRefusal } from './access/signed';
 import { HeadBlock } from './http/exchange';
 
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'only-if-cached' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | SignedRefusal | 'only-if-cached' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
 
-const explanations: Record<Denial, string> = {
+const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
   'request-too-large': 'The request line or the header fields are larger than this service accepts.',
   'unknown-host': 'No enabled distribution answers to this host name. If it is a new name, check that it is an alternate domain name of a distribution.',
@@ -22,6 +23,26 @@ const explanations: Record<Denial, string> = {
   'loop': 'The request has come through this service too often: its origin leads back to it.',
 };
 
+/**
+ * CloudFront answers in XML where a signature is asked for. MissingKey, InvalidKey, MalformedSignature, MalformedPolicy and
+ * AccessDenied are its own words; an absent signature is malformed here, since what CloudFront calls it is not known.
+ */
+const malformedSignature = { code: 'MalformedSignature', message: 'Could not unencode Signature' };
+const accessDenied = { code: 'AccessDenied', message: 'Access denied' };
+const signedErrors: Readonly<Record<SignedRefusal, { readonly code: string; readonly message: string }>> = {
+  'key-missing': { code: 'MissingKey', message: 'Missing Key-Pair-Id query parameter or cookie value' },
+  'key-unknown': { code: 'InvalidKey', message: 'Unknown Key' },
+  'signature-missing': malformedSignature,
+  'signature-malformed': malformedSignature,
+  'signature-ambiguous': malformedSignature,
+  'policy-malformed': { code: 'MalformedPolicy', message: 'Malformed Policy' },
+  'signature-wrong': accessDenied,
+  'resource-not-covered': accessDenied,
+  'expired': accessDenied,
+  'not-yet-valid': accessDenied,
+  'address-not-covered': accessDenied,
+};
+
 export interface Page {
   readonly block: HeadBlock;
   readonly body: Buffer;
@@ -29,6 +50,18 @@ export interface Page {
 
 /** The page for a denial. `requestId` is one of ours, never text from the request. */
 export function denialPage(status: number, denial: Denial, requestId: string): Page {
+  return denial in signedErrors ? signedErrorPage(status, denial as SignedRefusal) : htmlPage(status, denial as Exclude<Denial, SignedRefusal>, requestId);
+}
+
+function signedErrorPage(status: number, refusal: SignedRefusal): Page {
+  const { code, message } = signedErrors[refusal];
+  return {
+    block: new HeadBlock(status, ['server', 'CloudFront', 'content-type', 'text/xml']),
+    body: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`),
+  };
+}
+
+function htmlPage(status: number, denial: Exclude<Denial, SignedRefusal>, requestId: string): Page {
   const body = Buffer.from(
     '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>ERROR: The request could not be satisfied</title></head>\n'
     + `<body>\n<h1>${status} ERROR</h1>\n<h2>The request could not be satisfied.</h2>\n<hr>\n`

@@ -1,4 +1,5 @@
 // CloudFront path patterns: `*` is any run of characters, `?` exactly one; matched against a normalised path.
+import { matchesWildcards } from '../base/wildcards';
 
 export type PathMatcher = (path: string) => boolean;
 
@@ -13,34 +14,7 @@ export function compilePathPattern(pattern: string): PathMatcher {
     const tail = text.slice(star + 1);
     return (path) => path.length >= head.length + tail.length && path.startsWith(head) && path.endsWith(tail);
   }
-  return (path) => matchesGlob(text, path);
-}
-
-/** Greedy match with one remembered star: linear in practice, at worst pattern × path, never exponential. */
-function matchesGlob(pattern: string, path: string): boolean {
-  let p = 0;
-  let s = 0;
-  let starAt = -1;
-  let resumeAt = 0;
-  while (s < path.length) {
-    const wanted = pattern[p];
-    if (wanted === '*') {
-      starAt = p;
-      resumeAt = s;
-      p += 1;
-    } else if (wanted !== undefined && (wanted === '?' || wanted === path[s])) {
-      p += 1;
-      s += 1;
-    } else if (starAt >= 0) {
-      resumeAt += 1;
-      p = starAt + 1;
-      s = resumeAt;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p += 1;
-  return p === pattern.length;
+  return (path) => matchesWildcards(text, path);
 }
 
 const escapedUnreserved = /%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])/g;

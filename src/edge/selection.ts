@@ -4,6 +4,7 @@ import { combined, type Fields } from '../protocol/http/fields';
 
 /** True when `name` is one of the selected. Header names are compared as given: both lower case. */
 export function selects(selection: Selection, name: string): boolean {
+  if (selection.without?.includes(name) === true) return false;
   switch (selection.mode) {
     case 'none': return false;
     case 'all': return true;
@@ -18,10 +19,12 @@ function matchesName(pattern: string, name: string): boolean {
   return new RegExp(`^${expression}$`, 's').test(name);
 }
 
+const takesAll = (selection: Selection): boolean => selection.mode === 'all' && selection.without === undefined;
+
 /** The selected parameters of a raw query in the order they were sent, undecoded; null when none is left. */
 export function selectedQuery(selection: Selection, query: string | null): string | null {
   if (query === null || selection.mode === 'none') return null;
-  if (selection.mode === 'all') return query;
+  if (takesAll(selection)) return query;
   const kept = query.split('&').filter((pair) => {
     const equals = pair.indexOf('=');
     return selects(selection, equals < 0 ? pair : pair.slice(0, equals));
@@ -33,7 +36,7 @@ export function selectedQuery(selection: Selection, query: string | null): strin
 export function selectedCookies(selection: Selection, fields: Fields): string | undefined {
   if (selection.mode === 'none') return undefined;
   const cookies = cookiesOf(fields);
-  if (cookies === undefined || selection.mode === 'all') return cookies;
+  if (cookies === undefined || takesAll(selection)) return cookies;
   const kept = cookies.split(';').map((pair) => pair.trim()).filter((pair) => {
     const equals = pair.indexOf('=');
     return pair !== '' && selects(selection, equals < 0 ? pair : pair.slice(0, equals));
@@ -42,7 +45,7 @@ export function selectedCookies(selection: Selection, fields: Fields): string | 
 }
 
 /** Several Cookie fields are one list with "; " between (RFC 9113 section 8.2.3). */
-function cookiesOf(fields: Fields): string | undefined {
+export function cookiesOf(fields: Fields): string | undefined {
   let value: string | undefined;
   for (let i = 0; i < fields.length; i += 2) {
     if (fields[i] === 'cookie') value = value === undefined ? fields[i + 1] : `${value}; ${fields[i + 1]}`;

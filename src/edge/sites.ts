@@ -1,5 +1,6 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
 import type { SiteBehavior, SiteOrigin, Site, WebSite } from '../snapshot/site';
+import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
@@ -18,6 +19,8 @@ export interface CompiledBehavior {
   /** Primary first. */
   readonly origins: readonly SiteOrigin[];
   readonly failoverStatuses: ReadonlySet<number>;
+  /** Keys that viewers' URLs or cookies must be signed by, by id; null: they need not be. */
+  readonly signedBy: ReadonlyMap<string, ViewerKey> | null;
   readonly space: Space<OriginFetch>;
 }
 
@@ -101,15 +104,20 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   if (site.behaviors[site.behaviors.length - 1]?.pattern !== '*') return { refused: 'the last behaviour is not the default one' };
   const errorTtls = new Map(site.errorPages.map((page) => [page.status, page.minTtlS]));
   const behaviors: CompiledBehavior[] = [];
+  const keys = keysOf(site);
+  if (typeof keys === 'string') return { refused: `public key ${keys} cannot be used` };
   const compiled: CompiledSite = {
     site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
-  for (const behavior of site.behaviors) {
+  for (const configured of site.behaviors) {
+    const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
     const group = site.groups.find((candidate) => candidate.id === behavior.target);
     const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
     const missing = origins.includes(undefined);
     if (missing || origins.length === 0) return { refused: `behaviour ${behavior.pattern} names an origin that is not there: ${behavior.target}` };
     const found = origins as SiteOrigin[];
+    const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
+    if (signedBy?.includes(undefined) === true) return { refused: `behaviour ${behavior.pattern} names a public key that is not there` };
     behaviors.push({
       site: compiled,
       behavior,
@@ -119,10 +127,26 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
       keys: keyMaker(behavior.caching),
       origins: found,
       failoverStatuses: new Set(group?.statusCodes ?? []),
+      signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
       space: spaceOf(site.id, found.map(fingerprint).join(' ')),
     });
   }
   return compiled;
+}
+
+function withoutSignatures(behavior: SiteBehavior): SiteBehavior {
+  return { ...behavior, caching: { ...behavior.caching, key: withoutSignature(behavior.caching.key) }, forward: withoutSignature(behavior.forward) };
+}
+
+/** A site's keys by id, each made once; the id of one that is none. */
+function keysOf(site: WebSite): ReadonlyMap<string, ViewerKey> | string {
+  const keys = new Map<string, ViewerKey>();
+  for (const named of site.publicKeys) {
+    const key = viewerKey(named);
+    if (key === null) return named.id;
+    keys.set(key.id, key);
+  }
+  return keys;
 }
 
 /** What decides which content an origin gives: its address, path and the fields we add. Time-outs do not. */

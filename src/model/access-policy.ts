@@ -3,6 +3,7 @@
 // The form and the way it is decided are IAM's (IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements
 // reference"): an explicit Deny wins, and what nothing allows is not allowed. Elements that are not understood here
 // (Condition, Principal, policy variables) are refused: ignoring one would allow more, or less, than its author wrote.
+import { matchesWildcards } from '../base/wildcards';
 import { refuse } from './refusal';
 
 /** Limits on one document. */
@@ -101,34 +102,12 @@ export function parseAccessPolicy(value: unknown): AccessPolicy {
  */
 export function checkPolicyActions(policy: AccessPolicy, actions: readonly string[]): void {
   for (const pattern of new Set(policy.flatMap((statement) => statement.actions.patterns))) {
-    if (!actions.some((action) => matchesPattern(pattern.toLowerCase(), action.toLowerCase()))) malformed(`there is no action ${pattern.slice(0, 128)}`);
+    if (!actions.some((action) => matchesWildcards(pattern.toLowerCase(), action.toLowerCase()))) malformed(`there is no action ${pattern.slice(0, 128)}`);
   }
-}
-
-/** Whether a pattern with `*` (any characters, none included) and `?` (one) covers the text. Takes at most the product of their lengths. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  let [at, place, star, retry] = [0, 0, -1, 0];
-  while (place < text.length) {
-    if (pattern[at] === '*') {
-      [star, retry] = [at, place];
-      at += 1;
-    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === text[place])) {
-      at += 1;
-      place += 1;
-    } else if (star >= 0) {
-      // The last star takes one character more; earlier ones never need to.
-      retry += 1;
-      [at, place] = [star + 1, retry];
-    } else {
-      return false;
-    }
-  }
-  while (pattern[at] === '*') at += 1;
-  return at === pattern.length;
 }
 
 function covers({ not, patterns }: Patterns, text: string): boolean {
-  return patterns.some((pattern) => matchesPattern(pattern, text)) !== not;
+  return patterns.some((pattern) => matchesWildcards(pattern, text)) !== not;
 }
 
 const lowerCase = ({ not, patterns }: Patterns): Patterns => ({ not, patterns: patterns.map((pattern) => pattern.toLowerCase()) });

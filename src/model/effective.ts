@@ -24,8 +24,9 @@ const closed = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: '
 const behavior: Readonly<Record<string, Rule>> = {
   'TargetOriginId': enforced,
   'ViewerProtocolPolicy': enforced,
-  'TrustedSigners.*': closed('signed URLs and cookies are not checked yet'),
-  'TrustedKeyGroups.*': closed('signed URLs and cookies are not checked yet'),
+  'TrustedSigners.*': closed('accounts have no key pairs here: trust key groups'),
+  'TrustedKeyGroups.Enabled': enforced,
+  'TrustedKeyGroups.Items': enforced,
   'AllowedMethods.Items': enforced,
   'AllowedMethods.CachedMethods.Items': enforced,
   'SmoothStreaming': ignored('Smooth Streaming is served as the origin has it'),

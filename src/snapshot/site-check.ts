@@ -1,6 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  Purge, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
+  Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCountries, SiteErrorPage, SiteOrigin, SiteOriginGroup, SitePublicKey,
+  StreamingSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -20,6 +21,7 @@ const count: Check = (value, at) => typeof value === 'number' && Number.isSafeIn
 const seconds: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
 
 const orNull = (check: Check): Check => (value, at) => value === null ? null : check(value, at);
+const orAbsent = (check: Check): Check => (value, at) => value === undefined ? null : check(value, at);
 const oneOf = (...choices: readonly string[]): Check => (value, at) => typeof value === 'string' && choices.includes(value) ? null : at;
 
 function listOf(check: Check): Check {
@@ -45,12 +47,16 @@ function shape<T>(checks: Checks<T>): Check {
   };
 }
 
-const selection = shape<Selection>({ mode: oneOf('none', 'all', 'only', 'except'), names: listOf(filled) });
+const selection = shape<Selection>({ mode: oneOf('none', 'all', 'only', 'except'), names: listOf(filled), without: orAbsent(listOf(filled)) });
 const requestSelection = shape<RequestSelection>({ headers: selection, cookies: selection, query: selection });
 
 const caching = shape<SiteCaching>({
   key: requestSelection, gzip: flag, brotli: flag, minTtlS: seconds, defaultTtlS: seconds, maxTtlS: seconds,
 });
+
+const access = shape<SiteAccess>({ closed: orNull(text), signedBy: orNull(listOf(filled)) });
+const publicKey = shape<SitePublicKey>({ id: filled, pem: filled });
+const countries = shape<SiteCountries>({ mode: oneOf('only', 'except'), codes: listOf(filled) });
 
 const behavior = shape<SiteBehavior>({
   pattern: filled,
@@ -63,7 +69,7 @@ const behavior = shape<SiteBehavior>({
   forward: requestSelection,
   forwardOtherHeaders: flag,
   compress: flag,
-  closed: orNull(text),
+  access,
 });
 
 const header: Check = (value, at) =>
@@ -92,6 +98,7 @@ const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, response
 const webSite = shape<WebSite>({
   kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
   defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage),
+  publicKeys: listOf(publicKey), countries: orNull(countries),
 });
 
 const streamingSite = shape<StreamingSite>({

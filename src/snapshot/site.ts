@@ -8,6 +8,8 @@ export interface Selection {
   readonly mode: 'none' | 'all' | 'only' | 'except';
   /** For `only` and `except`; empty otherwise. May hold `*` and `?` wildcards in cookie names. */
   readonly names: readonly string[];
+  /** Exact names that never take part, whatever `mode` and `names` say. */
+  readonly without?: readonly string[];
 }
 
 /** The three sets of a request that a cache key or an origin request is made from. */
@@ -51,11 +53,30 @@ export interface SiteBehavior {
    */
   readonly forwardOtherHeaders: boolean;
   readonly compress: boolean;
+  readonly access: SiteAccess;
+}
+
+/** Which viewers a behaviour lets in. */
+export interface SiteAccess {
   /**
-   * Null: open to every viewer. Otherwise why nobody passes: the configuration restricts viewers in a way that
-   * this edge cannot check, so that it must refuse rather than serve.
+   * Otherwise why nobody passes: the configuration restricts viewers in a way that this edge cannot check, so that it
+   * must refuse rather than serve.
    */
   readonly closed: string | null;
+  /** Ids of the site's public keys by which viewers' URLs or cookies must be signed; null: they need not be. */
+  readonly signedBy: readonly string[] | null;
+}
+
+export interface SitePublicKey {
+  readonly id: string;
+  /** SubjectPublicKeyInfo (RFC 7468 section 13). */
+  readonly pem: string;
+}
+
+/** Countries, upper-case ISO 3166-1 codes, from which alone, or from which not, viewers are let in. */
+export interface SiteCountries {
+  readonly mode: 'only' | 'except';
+  readonly codes: readonly string[];
 }
 
 export interface SiteOrigin {
@@ -116,6 +137,10 @@ export interface WebSite extends SiteIdentity {
   readonly origins: readonly SiteOrigin[];
   readonly groups: readonly SiteOriginGroup[];
   readonly errorPages: readonly SiteErrorPage[];
+  /** Those that the behaviours' `signedBy` name. */
+  readonly publicKeys: readonly SitePublicKey[];
+  /** Null: viewers are let in from anywhere. */
+  readonly countries: SiteCountries | null;
 }
 
 /** A streaming distribution. Known to every edge; served by the RTMP listener. */

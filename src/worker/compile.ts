@@ -6,13 +6,13 @@ import type {
   StreamingDistributionConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
-import { Fault } from '../base/fault';
 import { managedCachePolicy, managedOriginRequestPolicy } from '../model/managed-policies';
 import type {
   RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
 } from '../snapshot/site';
-import type { DistributionRow, Reference } from '../store/store';
+import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
+import { accessOf, configOf, publicKeysOf } from './compile-access';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
 interface List<T> { readonly Items?: readonly T[] | undefined }
@@ -36,7 +36,10 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
   const config = row.config as unknown as DistributionConfig;
   const defaultBehavior = config.DefaultCacheBehavior;
   assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
-  const closed = closedForAll(config);
+  const behaviors = [
+    ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, config, lookup)),
+    compileBehavior('*', defaultBehavior, config, lookup),
+  ];
   return {
     kind: 'web',
     id: row.id,
@@ -45,10 +48,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     // A multi-tenant distribution has no name of its own, and its origins are whole only with a tenant's parameters.
     hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
-    behaviors: [
-      ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, closed, lookup)),
-      compileBehavior('*', defaultBehavior, closed, lookup),
-    ],
+    behaviors,
     origins: items(config.Origins).map(compileOrigin),
     groups: items(config.OriginGroups).map(compileGroup),
     errorPages: items(config.CustomErrorResponses).map((page): SiteErrorPage => ({
@@ -57,6 +57,8 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       responseStatus: page.ResponseCode === undefined || page.ResponseCode === '' ? null : Number(page.ResponseCode),
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
+    publicKeys: publicKeysOf(behaviors, lookup),
+    countries: null,
   };
 }
 
@@ -73,22 +75,7 @@ function compileStreaming(row: DistributionRow): StreamingSite {
   };
 }
 
-/** Restrictions of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
-function closedForAll(config: DistributionConfig): string | null {
-  const geo = config.Restrictions?.GeoRestriction;
-  if (geo?.RestrictionType !== undefined && geo.RestrictionType !== 'none') return 'geo restriction';
-  if (config.ViewerMtlsConfig?.Mode === 'required') return 'viewer mTLS';
-  return null;
-}
-
-function closedFor(behavior: Behavior): string | null {
-  if (behavior.TrustedKeyGroups?.Enabled === true) return 'trusted key groups';
-  if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
-  if ((behavior.FieldLevelEncryptionId ?? '') !== '') return 'field-level encryption';
-  return null;
-}
-
-function compileBehavior(pattern: string, behavior: Behavior, closedAll: string | null, lookup: Lookup): SiteBehavior {
+function compileBehavior(pattern: string, behavior: Behavior, config: DistributionConfig, lookup: Lookup): SiteBehavior {
   const request = (behavior.CachePolicyId ?? '') === '' ? legacyRequest(behavior) : policyRequest(behavior, lookup);
   const protocol = behavior.ViewerProtocolPolicy ?? 'allow-all';
   assert(protocol === 'allow-all' || protocol === 'https-only' || protocol === 'redirect-to-https', 'a stored viewer protocol policy is a known one');
@@ -100,7 +87,7 @@ function compileBehavior(pattern: string, behavior: Behavior, closedAll: string 
     cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
     ...request,
     compress: behavior.Compress === true,
-    closed: closedAll ?? closedFor(behavior),
+    access: accessOf(config, behavior, lookup),
   };
 }
 
@@ -248,10 +235,3 @@ function items<T>(list: List<T> | undefined): readonly T[] {
 }
 
 const lower = (names: readonly string[]): readonly string[] => names.map((name) => name.toLowerCase());
-
-/** The configuration of what a distribution names. */
-function configOf<T>(reference: Reference, lookup: Lookup): T {
-  const row = lookup.get(reference);
-  if (row === null) throw new Fault('cannot-compile', 'internal', `there is no ${reference.kind} ${reference.id}`);
-  return row.config as T;
-}

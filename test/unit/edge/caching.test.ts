@@ -12,6 +12,7 @@ import { Origins } from '../../../src/edge/origins';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior } from '../../../src/snapshot/site';
+import { gate } from '../../fixtures/gate';
 import { ask, startOrigin, type Fetched, type Origin, type SeenRequest } from '../../fixtures/origin';
 import { RawViewer } from '../../fixtures/raw-viewer';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
@@ -46,7 +47,7 @@ async function begin(rules: CacheRulesName, changes: Partial<SiteBehavior> = {})
   origins = new Origins(clock);
   const sites = new SiteTable();
   const flow = new Flow({
-    sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,
+    ...gate, sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,
   });
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
   const forward = { headers: everything, cookies: nothing, query: everything };
@@ -244,7 +245,7 @@ test.each([['1.1', true], ['1.0', false]])('103 is relayed to an HTTP/%s viewer:
   const sites = new SiteTable();
   new EdgeState(sites, cache).change([site({ origins: [originOf({ httpPort: early.port })] })], [], []);
   const identity = new Identity('early', 'LOC50-P1');
-  const flow = new Flow({ sites, cache, origins, clock, identity, geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const edge = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
   try {
     const viewer = await RawViewer.to(edge.port);

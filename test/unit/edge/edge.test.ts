@@ -12,6 +12,7 @@ import { denialPage } from '../../../src/edge/pages';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
+import { gate } from '../../fixtures/gate';
 import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
@@ -27,7 +28,7 @@ class Edge {
 
   async start(): Promise<this> {
     const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
+    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
     this.server = await startHttpServer({
       bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
     });
@@ -149,7 +150,7 @@ describe('the edge', () => {
   test('refuses what it must: closed behaviours, plain HTTP, bodies of reads, loops', async () => {
     await begin((_request, response) => { response.end('open'); });
     edge.put({ behaviors: [
-      behavior({ pattern: '/signed/*', closed: 'trusted key groups' }), behavior({ pattern: '/secure/*', viewerProtocol: 'https-only' }),
+      behavior({ pattern: '/signed/*', access: { closed: 'trusted signers', signedBy: null } }), behavior({ pattern: '/secure/*', viewerProtocol: 'https-only' }),
       behavior({ pattern: '/moved/*', viewerProtocol: 'redirect-to-https' }), behavior(),
     ] });
     expect((await edge.ask('/signed/x')).status).toBe(403);

@@ -11,6 +11,7 @@ import { Origins } from '../../../src/edge/origins';
 import type { Outcome } from '../../../src/edge/outcome';
 import { rulesNamed } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
+import { gate } from '../../fixtures/gate';
 import { ask, startOrigin } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
@@ -26,10 +27,10 @@ test('every exchange says what became of it, and X-Cache says the same', async (
   const cache = new Cache<OriginFetch>(16_000_000);
   const origins = new Origins(clock);
   const sites = new SiteTable();
-  const flow = new Flow({ sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), geo: { countryOf: () => null }, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const outcomes: (() => Outcome | null)[] = [];
   const server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: (exchange) => { outcomes.push(() => exchange.outcome); flow.handle(exchange); } });
-  const behaviors = [behavior({ pattern: '/closed', closed: 'signers' }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];
+  const behaviors = [behavior({ pattern: '/closed', access: { closed: 'signers', signedBy: null } }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];
   new EdgeState(sites, cache).change([site({ behaviors, origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })] })], [], []);
   const table: [string, Outcome][] = [
     ['/a', { result: 'Miss', forwarded: 'uri-miss', reason: null }],

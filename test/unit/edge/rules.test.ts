@@ -129,7 +129,7 @@ describe('routing', () => {
   });
 
   test('behaviours are tried in order; another spelling of a path reaches the same one', () => {
-    const table = tableOf(site({ behaviors: [behavior({ pattern: '/private/*', closed: 'signed' }), behavior({ pattern: '*.jpg' }), behavior()] }));
+    const table = tableOf(site({ behaviors: [behavior({ pattern: '/private/*', access: { closed: 'signed', signedBy: null } }), behavior({ pattern: '*.jpg' }), behavior()] }));
     const found = table.find('d1.cloudfront.localhost') as CompiledSite;
     const pattern = (path: string): string => behaviorFor(found, path).behavior.pattern;
     expect(pattern('/private/a.jpg')).toBe('/private/*');

@@ -1,5 +1,6 @@
 // Policies as tables: what is understood, what is refused when it is written, and what each allows.
-import { checkPolicyActions, decide, matchesPattern, parseAccessPolicy, policyLimits, type Decision } from '../../../src/model/access-policy';
+import { matchesWildcards } from '../../../src/base/wildcards';
+import { checkPolicyActions, decide, parseAccessPolicy, policyLimits, type Decision } from '../../../src/model/access-policy';
 import { Refusal } from '../../../src/model/refusal';
 
 const one = 'arn:aws:cloudfront::000000000000:distribution/E1';
@@ -70,5 +71,5 @@ test('a name that no action has is refused, in an Allow and in a Deny', () => {
 test.each<[string, string, boolean]>([
   ['*', '', true], ['', '', true], ['', 'a', false], ['?', '', false], ['a*c', 'abbc', true], ['a*c', 'abcd', false], ['*b*b', 'abab', true], ['a**b', 'ab', true], ['?*?', 'a', false],
 ])('pattern %s on %s', (pattern, text, matches) => {
-  expect(matchesPattern(pattern, text)).toBe(matches);
+  expect(matchesWildcards(pattern, text)).toBe(matches);
 });

@@ -1,7 +1,7 @@
 // CloudFront's configuration turned into what an edge serves: one table row per rule.
 import { siteProblem } from '../../../src/snapshot/site-check';
 import type { SiteBehavior, SiteOrigin, StreamingSite, WebSite } from '../../../src/snapshot/site';
-import type { DistributionRow } from '../../../src/store/store';
+import type { DistributionRow, ResourceRow } from '../../../src/store/store';
 import { Catalog } from '../../../src/worker/catalog';
 import { compileSite } from '../../../src/worker/compile';
 import { plainConfig } from '../../fixtures/distributions';
@@ -46,10 +46,9 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
   ['methods named', { CachePolicyId: optimized, AllowedMethods: { Quantity: 3, Items: ['GET', 'HEAD', 'OPTIONS'], CachedMethods: list('GET', 'HEAD', 'OPTIONS') } },
     { allowedMethods: ['GET', 'HEAD', 'OPTIONS'], cachedMethods: ['GET', 'HEAD', 'OPTIONS'] }],
   ['compression', { CachePolicyId: optimized, Compress: true }, { compress: true }],
-  ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { closed: null }],
-  ['trusted signers', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { closed: 'trusted signers' }],
-  ['trusted key groups', { CachePolicyId: optimized, TrustedKeyGroups: { Enabled: true, Quantity: 1, Items: ['k'] } }, { closed: 'trusted key groups' }],
-  ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { closed: 'field-level encryption' }],
+  ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { access: { closed: null, signedBy: null } }],
+  ['trusted signers', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { access: { closed: 'trusted signers', signedBy: null } }],
+  ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { access: { closed: 'field-level encryption', signedBy: null } }],
   ['CachingOptimized', { CachePolicyId: optimized },
     { cacheable: true, forwardOtherHeaders: false, forward: { headers: none, cookies: none, query: none } as never,
       caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: true, minTtlS: 1, defaultTtlS: 86_400, maxTtlS: 31_536_000 } as never }],
@@ -116,7 +115,7 @@ test.each<[string, Record<string, unknown>, string | null]>([
   ['client certificates required', { ViewerMtlsConfig: { Mode: 'required' } }, 'viewer mTLS'],
 ])('with %s every behaviour is closed, or none', (_what, given, closed) => {
   const site = web({ ...given, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized }) });
-  expect(site.behaviors.map((one) => one.closed)).toEqual([closed, closed]);
+  expect(site.behaviors.map((one) => one.access.closed)).toEqual([closed, closed]);
 });
 
 test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
@@ -132,4 +131,35 @@ test.each([
   ['origin request policy', { TargetOriginId: 'main', CachePolicyId: optimized, OriginRequestPolicyId: 'none-such' }],
 ])('a %s that is not there cannot be compiled', (_what, DefaultCacheBehavior) => {
   expect(() => compileSite(row(plainConfig({ DefaultCacheBehavior })), new Catalog())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+});
+
+describe('trusted key groups', () => {
+  const resource = (kind: ResourceRow['kind'], id: string, config: Record<string, unknown>): ResourceRow => ({ kind, id, config } as unknown as ResourceRow);
+  const groups = (...ids: string[]): Record<string, unknown> => ({
+    TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized, TrustedKeyGroups: { Enabled: true, Quantity: ids.length, Items: ids },
+  });
+  const catalogOf = (...rows: readonly ResourceRow[]): Catalog => {
+    const catalog = new Catalog();
+    for (const each of rows) catalog.put(each);
+    return catalog;
+  };
+
+  test('every key of every group is trusted, once; the site has the keys', () => {
+    const catalog = catalogOf(
+      resource('key-group', 'g1', { Items: ['K1', 'K2'] }), resource('key-group', 'g2', { Items: ['K2', 'K3'] }), resource('key-group', 'g3', { Items: ['K4'] }),
+      ...['K1', 'K2', 'K3', 'K4'].map((id) => resource('public-key', id, { EncodedKey: `pem of ${id}` })),
+    );
+    const site = compileSite(row(plainConfig({
+      DefaultCacheBehavior: groups('g1', 'g2'), CacheBehaviors: list({ PathPattern: '/open/*', TargetOriginId: 'main', CachePolicyId: optimized }),
+    })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    expect(site.behaviors.map((one) => one.access)).toEqual([{ closed: null, signedBy: null }, { closed: null, signedBy: ['K1', 'K2', 'K3'] }]);
+    expect(site.publicKeys).toEqual(['K1', 'K2', 'K3'].map((id) => ({ id, pem: `pem of ${id}` })));
+  });
+
+  test('a group or key that is not there cannot be compiled: nobody may be let in by leaving it out', () => {
+    const compile = (catalog: Catalog) => () => compileSite(row(plainConfig({ DefaultCacheBehavior: groups('g1') })), catalog);
+    expect(compile(catalogOf())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+    expect(compile(catalogOf(resource('key-group', 'g1', { Items: ['K1'] })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+  });
 });

@@ -1,0 +1,38 @@
+// Who may see what, as a distribution's configuration says it, turned into what an edge checks.
+import type { DistributionConfig, KeyGroupConfig, PublicKeyConfig, DefaultCacheBehavior, CacheBehavior } from '@aws-sdk/client-cloudfront';
+import { Fault } from '../base/fault';
+import type { SiteAccess, SiteBehavior, SitePublicKey } from '../snapshot/site';
+import type { Reference } from '../store/store';
+import type { Lookup } from './catalog';
+
+/** A restriction of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
+function closedForAll(config: DistributionConfig): string | null {
+  const geo = config.Restrictions?.GeoRestriction;
+  if (geo?.RestrictionType !== undefined && geo.RestrictionType !== 'none') return 'geo restriction';
+  return config.ViewerMtlsConfig?.Mode === 'required' ? 'viewer mTLS' : null;
+}
+
+function closedFor(behavior: DefaultCacheBehavior | CacheBehavior): string | null {
+  if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
+  return (behavior.FieldLevelEncryptionId ?? '') === '' ? null : 'field-level encryption';
+}
+
+/** Who may see what one behaviour serves. */
+export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehavior | CacheBehavior, lookup: Lookup): SiteAccess {
+  const groups = behavior.TrustedKeyGroups?.Enabled === true ? behavior.TrustedKeyGroups.Items ?? [] : null;
+  const signedBy = groups === null ? null : [...new Set(groups.flatMap((id) => configOf<KeyGroupConfig>({ kind: 'key-group', id }, lookup).Items ?? []))];
+  return { closed: closedForAll(config) ?? closedFor(behavior), signedBy };
+}
+
+/** The keys that any of the behaviours trusts. */
+export function publicKeysOf(behaviors: readonly SiteBehavior[], lookup: Lookup): readonly SitePublicKey[] {
+  const ids = new Set(behaviors.flatMap(({ access }) => access.signedBy ?? []));
+  return [...ids].map((id) => ({ id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' }));
+}
+
+/** The configuration of what a distribution names. */
+export function configOf<T>(reference: Reference, lookup: Lookup): T {
+  const row = lookup.get(reference);
+  if (row === null) throw new Fault('cannot-compile', 'internal', `there is no ${reference.kind} ${reference.id}`);
+  return row.config as T;
+}
