@@ -5,6 +5,7 @@ import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
+import { ResponseHeaders } from './response-headers';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -22,6 +23,8 @@ export interface CompiledBehavior {
   /** Keys that viewers' URLs or cookies must be signed by, by id; null: they need not be. */
   readonly signedBy: ReadonlyMap<string, ViewerKey> | null;
   readonly space: Space<OriginFetch>;
+  /** Null: answers go out as they come. */
+  readonly responseHeaders: ResponseHeaders | null;
 }
 
 export interface CompiledSite {
@@ -129,6 +132,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
       failoverStatuses: new Set(group?.statusCodes ?? []),
       signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
       space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+      responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
     });
   }
   return compiled;
