@@ -4,6 +4,7 @@ import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
+import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
 
@@ -25,6 +26,8 @@ export interface CompiledBehavior {
   readonly space: Space<OriginFetch>;
   /** Null: answers go out as they come. */
   readonly responseHeaders: ResponseHeaders | null;
+  /** By the status of the error. */
+  readonly errorPages: ErrorPages;
 }
 
 export interface CompiledSite {
@@ -91,7 +94,10 @@ export class SiteTable {
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
-  const { behaviors } = site;
+  return matching(site.behaviors, path);
+}
+
+function matching(behaviors: readonly CompiledBehavior[], path: string): CompiledBehavior {
   const last = behaviors.length - 1;
   if (last > 0) {
     const normal = normalizePath(path);
@@ -112,30 +118,42 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const compiled: CompiledSite = {
     site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
+  const plain: CompiledBehavior[] = [];
   for (const configured of site.behaviors) {
-    const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
-    const group = site.groups.find((candidate) => candidate.id === behavior.target);
-    const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
-    const missing = origins.includes(undefined);
-    if (missing || origins.length === 0) return { refused: `behaviour ${behavior.pattern} names an origin that is not there: ${behavior.target}` };
-    const found = origins as SiteOrigin[];
-    const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
-    if (signedBy?.includes(undefined) === true) return { refused: `behaviour ${behavior.pattern} names a public key that is not there` };
-    behaviors.push({
-      site: compiled,
-      behavior,
-      matches: compilePathPattern(behavior.pattern),
-      allowed: new Set(behavior.allowedMethods),
-      cached: new Set(behavior.cachedMethods),
-      keys: keyMaker(behavior.caching),
-      origins: found,
-      failoverStatuses: new Set(group?.statusCodes ?? []),
-      signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
-      space: spaceOf(site.id, found.map(fingerprint).join(' ')),
-      responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
-    });
+    const one = compileBehavior(compiled, configured, keys, spaceOf);
+    if ('refused' in one) return { refused: `behaviour ${configured.pattern} ${one.refused}` };
+    plain.push(one);
   }
+  for (const one of plain) behaviors.push({ ...one, errorPages: compileErrorPages(site, one, (path) => matching(plain, path)) });
   return compiled;
+}
+
+/** A behaviour without its error pages. */
+function compileBehavior(
+  compiled: CompiledSite, configured: SiteBehavior, keys: ReadonlyMap<string, ViewerKey>, spaceOf: SpaceOf,
+): CompiledBehavior | { readonly refused: string } {
+  const { site } = compiled;
+  const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
+  const group = site.groups.find((candidate) => candidate.id === behavior.target);
+  const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
+  if (origins.includes(undefined) || origins.length === 0) return { refused: `names an origin that is not there: ${behavior.target}` };
+  const found = origins as SiteOrigin[];
+  const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
+  if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
+  return {
+    site: compiled,
+    behavior,
+    matches: compilePathPattern(behavior.pattern),
+    allowed: new Set(behavior.allowedMethods),
+    cached: new Set(behavior.cachedMethods),
+    keys: keyMaker(behavior.caching),
+    origins: found,
+    failoverStatuses: new Set(group?.statusCodes ?? []),
+    signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
+    space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+    responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    errorPages: noPages,
+  };
 }
 
 function withoutSignatures(behavior: SiteBehavior): SiteBehavior {
