@@ -11,6 +11,7 @@ import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
+import { Compressors } from './compressor';
 import { Flow } from './flow';
 import { startHttpServer } from './http/server';
 import { Identity } from './identity';
@@ -28,6 +29,8 @@ export interface EdgeParts {
 
 /** How long answers under way may take once the process is asked to end. */
 const drainMs = 5_000;
+/** Bodies compressed at once: each takes about 1 MB, and they share Node's four threads. */
+const compressedAtOnceMax = 64;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
@@ -42,7 +45,8 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const origins = new Origins(clock);
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const flow = new Flow({
-    sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
+    compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo];

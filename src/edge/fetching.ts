@@ -10,6 +10,8 @@ import { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
+import { codeAnswer, type CodedAnswer } from './coded-answer';
+import type { Compressor } from './compressor';
 import type { Admitted, FlowContext } from './flow-parts';
 import type { Kept } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
@@ -79,7 +81,7 @@ export class Fetcher {
     compiled.space.fetches.set(own.key, fetch);
     cache.takeOff(fetch);
     // It may be a HEAD of a stale object that began it; what is fetched is the object.
-    const template: ViewerRequest = own.request.method === 'HEAD' ? { ...own.request, method: 'GET' } : own.request;
+    const template = whole(own.request);
     askOrigins(origins, {
       compiled,
       requestFor: (origin) => {
@@ -96,6 +98,7 @@ export class Fetcher {
 /** One fetch under way, from its head to its last byte. */
 class SharedFetch implements OriginListener {
   private body: StreamedBody | null = null;
+  private compressor: Compressor | null = null;
   /** Called once all of a body was kept; null while, or when, it may not be. */
   private store: (() => void) | null = null;
   /** The answer is not wanted any more; what still comes of it is not heard. */
@@ -129,11 +132,16 @@ class SharedFetch implements OriginListener {
     }
   }
 
-  onData(piece: Buffer): void { if (!this.turnedAway && this.body?.open === true) this.body.push(piece); }
+  onData(piece: Buffer): void { if (!this.turnedAway && this.body?.open === true) (this.compressor ?? this.body).push(piece); }
 
   onEnd(): void {
-    const { body } = this;
-    if (this.turnedAway || body === null) return;
+    if (this.turnedAway || this.body === null) return;
+    if (this.compressor === null) this.complete(this.body);
+    else this.compressor.end();
+  }
+
+  /** All of the body is there. */
+  private complete(body: StreamedBody): void {
     if (body.open) {
       const kept = body.mode === 'keeping';
       body.finish();
@@ -145,8 +153,8 @@ class SharedFetch implements OriginListener {
   onError(fault: Fault): void {
     if (this.turnedAway) return;
     if (this.body !== null) {
-      this.body.fail();
-      this.landed(this.body);
+      this.compressor?.drop();
+      this.broken(this.body);
       return;
     }
     logOriginFault(this.context, this.wanted.compiled, fault);
@@ -157,15 +165,21 @@ class SharedFetch implements OriginListener {
     for (const { exchange, compiled } of this.fetch.waiters.splice(0)) this.context.refusals.denyForOrigin(exchange, compiled, fault);
   }
 
+  private broken(body: StreamedBody): void {
+    body.fail();
+    this.landed(body);
+  }
+
   /** The head of a new answer is here: decides what becomes of it and sends it to those who wait. */
   private receive(head: OriginHead, source: BodySource): void {
     const { wanted, fetch, context } = this;
-    const { cache, objectBytesMax, clock } = context;
+    const { cache, objectBytesMax } = context;
     const { compiled } = wanted;
-    const bodyBytes = announcedBytes(head.fields);
-    const reuse = judge(context, wanted, head, bodyBytes);
-    const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
-    const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
+    const reuse = judge(context, wanted, head, announcedBytes(head.fields));
+    const coded = this.code(head, source);
+    const bodyBytes = coded.bodyBytes;
+    const body = this.body = new StreamedBody(coded.source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
+    const block = new HeadBlock(head.status, coded.fields);
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
     if (reuse.kind === 'pass') {
@@ -180,6 +194,18 @@ class SharedFetch implements OriginListener {
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
+  }
+
+  /** The answer as it is kept and sent: compressed on its way in, or as it came. */
+  private code(head: OriginHead, source: BodySource): CodedAnswer {
+    const { wanted: { compiled, request }, context } = this;
+    const coded = codeAnswer(context, { compiled, request: whole(request), status: head.status, source }, head.fields, keptFields(head.fields, compiled, context.clock.nowMs()), {
+      onData: (piece) => { if (this.body?.open === true) this.body.push(piece); },
+      onEnd: () => { if (this.body !== null) this.complete(this.body); },
+      onError: () => { if (this.body !== null) this.broken(this.body); },
+    });
+    this.compressor = coded.compressor;
+    return coded;
   }
 
   /** The answer is for one viewer: the first gets it, the others ask for themselves. */
@@ -299,6 +325,9 @@ class SharedFetch implements OriginListener {
     this.context.cache.land(this.fetch);
   }
 }
+
+/** The request for all of what a HEAD asks about. */
+const whole = (request: ViewerRequest): ViewerRequest => request.method === 'HEAD' ? { ...request, method: 'GET' } : request;
 
 const waiter = ({ compiled, path }: Wanted, exchange: Exchange): Admitted => ({ exchange, compiled, path });
 

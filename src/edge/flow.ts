@@ -67,7 +67,7 @@ export class Flow {
     const { request } = exchange;
     const { cache, clock, rules, refusals, identity } = this.context;
     const { space, keys } = compiled;
-    const keyed = { method: request.method, path, query: request.query, fields: request.fields };
+    const keyed = { method: request.method, httpVersion: request.httpVersion, path, query: request.query, fields: request.fields };
     const baseKey = keys.key(keyed);
     const key = selectedKey(space, baseKey, request.fields);
     const object = cache.lookup(space, key);

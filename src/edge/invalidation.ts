@@ -21,7 +21,7 @@ export function spoilByWrite(
 /** Drops every stored answer to a target, and keeps those under way from being stored. */
 function spoil(cache: Cache<OriginFetch>, compiled: CompiledBehavior, path: string, query: string | null): void {
   const { space, keys } = compiled;
-  const purgePath = keys.purgePath({ method: 'GET', path, query, fields: [] });
+  const purgePath = keys.purgePath({ method: 'GET', httpVersion: '1.1', path, query, fields: [] });
   cache.invalidate(space, purgePath);
   for (const fetch of space.fetches.values()) if (fetch.purgePath === purgePath) fetch.spoiled = true;
 }

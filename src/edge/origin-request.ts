@@ -108,12 +108,12 @@ function hostFor(request: ViewerRequest, compiled: CompiledBehavior, origin: Sit
 function encodingFor(request: ViewerRequest, compiled: CompiledBehavior): string | undefined {
   const { caching, forward, forwardOtherHeaders } = compiled.behavior;
   if (caching.gzip || caching.brotli) {
-    const normalized = normalizedEncoding(request.fields, caching.gzip, caching.brotli);
+    const normalized = normalizedEncoding(request, caching);
     return normalized === '' ? undefined : normalized;
   }
   if (selects(forward.headers, 'accept-encoding')) return combined(request.fields, 'accept-encoding');
   if (!forwardOtherHeaders) return undefined;
-  return normalizedEncoding(request.fields, true, false) === '' ? undefined : 'gzip';
+  return normalizedEncoding(request, { gzip: true, brotli: false }) === '' ? undefined : 'gzip';
 }
 
 /** True when an answer may depend on the viewer's Authorization, and is not told from others' by the key. */

@@ -30,7 +30,7 @@ const behavior: Readonly<Record<string, Rule>> = {
   'AllowedMethods.Items': enforced,
   'AllowedMethods.CachedMethods.Items': enforced,
   'SmoothStreaming': ignored('Smooth Streaming is served as the origin has it'),
-  'Compress': ignored('objects are served as the origin encoded them'),
+  'Compress': enforced,
   'LambdaFunctionAssociations.*': ignored('Lambda@Edge is not run'),
   'FunctionAssociations.*': ignored('functions are not run yet'),
   'FieldLevelEncryptionId': closed('fields cannot be encrypted yet'),
