@@ -20,6 +20,7 @@ import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
 import { behaviorFor, type CompiledBehavior } from './sites';
 import { selectedKey } from './variants';
+import { withViewerFields } from './viewer-fields';
 import { plain, type Wanted } from './wanted';
 
 export class Flow {
@@ -56,10 +57,18 @@ export class Flow {
   /** A request that was let in, or one that this edge makes itself. */
   private serve(admitted: Admitted): void {
     const { exchange, compiled } = admitted;
+    const { viewerFields } = compiled.behavior;
+    if (viewerFields.length > 0) this.tellOfViewer(exchange, viewerFields);
     const { request } = exchange;
     if (isShared(request, compiled)) this.lookUp(admitted);
     else if (loops(request, this.context.identity)) this.context.refusals.deny(exchange, compiled, 403, 'loop');
     else this.pass(admitted, compiled.cached.has(request.method) ? 'bypass' : 'method');
+  }
+
+  private tellOfViewer(exchange: Exchange, names: readonly string[]): void {
+    const { request } = exchange;
+    const place = { country: this.context.geo.countryOf(request.remoteAddress) };
+    exchange.request = { ...plain(request), fields: withViewerFields(request, names, place) };
   }
 
   private lookUp(admitted: Admitted): void {

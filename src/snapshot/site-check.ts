@@ -78,6 +78,7 @@ const behavior = shape<SiteBehavior>({
   caching,
   forward: requestSelection,
   forwardOtherHeaders: flag,
+  viewerFields: listOf(filled),
   compress: flag,
   responseHeaders: orNull(responseHeaders),
   access,

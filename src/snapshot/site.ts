@@ -85,6 +85,8 @@ export interface SiteBehavior {
    * CloudFront removes. False (policies): only what is named goes.
    */
   readonly forwardOtherHeaders: boolean;
+  /** Lower-case names of the `cloudfront-*` fields that the edge adds to requests, for the key, the origin or both to select. */
+  readonly viewerFields: readonly string[];
   readonly compress: boolean;
   /** Null: answers go out as they come. */
   readonly responseHeaders: SiteResponseHeaders | null;
