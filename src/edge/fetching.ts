@@ -1,20 +1,26 @@
 // Asking an origin once for all who want the same answer: fresh for the first time, or to learn whether a stale one is still right.
 //
-// A fetch ends in one of five ways: the answer is shared and stored; it is for one viewer only and the others ask for
-// themselves; a 304 renews the stale object; the stale object stands in for an origin that failed; or nobody answered.
+// A fetch ends in one of six ways: the answer is shared and stored whole; it is shared, and stored in parts as they come; it is for
+// one viewer only and the others ask for themselves; a 304 renews the stale object; the stale object stands in for an origin that
+// failed; or nobody answered.
 import type { Fault } from '../base/fault';
-import { without, type Fields } from '../protocol/http/fields';
+import { strongValidatorOf, type StrongValidator } from '../protocol/http/conditional';
+import { field, without, type Fields } from '../protocol/http/fields';
+import { parseContentRange, type ByteSpan } from '../protocol/http/range';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
+import { PartedBody } from './cache/parts';
 import { deliverObject } from './delivery';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
-import type { Kept, NotStored } from './freshness';
+import type { Kept, NotStored, Reuse } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
 import type { OriginFetch, SharedAnswer } from './origin-fetch';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, refreshHitOutcome } from './outcome';
+import { firstWhole, lastWhole, PartFeed } from './part-feed';
+import { partBytesFor, servePart } from './part-fetching';
 import { logOriginFault } from './passing';
 import { announcedBytes, viewerFields } from './response-fields';
 import { renewed, revalidationFields } from './revalidation';
@@ -66,8 +72,9 @@ export class Fetcher {
    * Begins a fetch.
    * @param exchange who waits for it; null: nobody, a stale answer was served meanwhile
    * @param stale is revalidated when it can be
+   * @param range asked for when the whole is not wanted; null: the whole
    */
-  begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null): void {
+  begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null, range: string | null = null): void {
     const { cache, origins, identity, clock } = this.context;
     const own = { ...wanted, baseKey: ownCopy(wanted.baseKey), key: ownCopy(wanted.key), purgePath: ownCopy(wanted.purgePath) };
     const { compiled } = own;
@@ -81,6 +88,7 @@ export class Fetcher {
       requestFor: (origin) => {
         const request = originRequest(template, own.path, compiled, origin, 'shared', identity, identity.requestId());
         if (stale !== null) request.fields.push(...revalidationFields(stale));
+        if (range !== null) request.fields.push('range', range);
         return request;
       },
       body: null,
@@ -92,6 +100,7 @@ export class Fetcher {
 /** One fetch under way, from its head to its last byte. */
 class SharedFetch implements OriginListener {
   private body: StreamedBody | null = null;
+  private feed: PartFeed | null = null;
   /** Called once all of a body was kept; null while, or when, it may not be. */
   private store: (() => void) | null = null;
   /** The answer is not wanted any more; what still comes of it is not heard. */
@@ -118,15 +127,25 @@ class SharedFetch implements OriginListener {
     } else if (status === 304 && this.stale !== null) {
       this.turnedAway = true;
       this.refresh(this.stale, head);
+    } else if (status === 206) {
+      this.receiveRange(head, source);
+    } else if (status === 416) {
+      this.turnedAway = true;
+      source.abort();
+      this.askAnew();
     } else {
       this.receive(head, source);
     }
   }
 
-  onData(piece: Buffer): void { if (!this.turnedAway && this.body?.open === true) this.body.push(piece); }
+  onData(piece: Buffer): void {
+    if (this.feed !== null) this.feed.push(piece);
+    else if (!this.turnedAway && this.body?.open === true) this.body.push(piece);
+  }
 
   onEnd(): void {
     const { body } = this;
+    this.feed?.finish();
     if (this.turnedAway || body === null) return;
     if (body.open) {
       const kept = body.mode === 'keeping';
@@ -137,6 +156,7 @@ class SharedFetch implements OriginListener {
   }
 
   onError(fault: Fault): void {
+    this.feed?.finish();
     if (this.turnedAway) return;
     if (this.body !== null) {
       this.body.fail();
@@ -155,7 +175,15 @@ class SharedFetch implements OriginListener {
     const { cache, objectBytesMax, clock } = context;
     const { compiled } = wanted;
     const bodyBytes = announcedBytes(head.fields);
-    const reuse = judge(context, wanted, head, bodyBytes);
+    let reuse = judge(context, wanted, head, bodyBytes);
+    if (reuse.kind === 'store' && bodyBytes !== null && bodyBytes > objectBytesMax) {
+      const validator = head.status === 200 ? strongValidatorOf(head.fields, clock.nowMs()) : null;
+      if (validator !== null) {
+        this.receiveParts(head, source, reuse, validator, { start: 0, end: bodyBytes }, bodyBytes);
+        return;
+      }
+      reuse = { kind: 'pass', why: 'too-large' };
+    }
     const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
     const ageS = sentAgeS(head.fields);
@@ -173,14 +201,82 @@ class SharedFetch implements OriginListener {
     this.answerAll(sharing, block);
   }
 
+  /** Part of an object that is not here: kept when more of it can be asked for and told to be of the same (RFC 9111 section 3.4). */
+  private receiveRange(head: OriginHead, source: BodySource): void {
+    const { context, wanted } = this;
+    const range = parseContentRange(field(head.fields, 'content-range'));
+    const announced = announcedBytes(head.fields);
+    const validator = strongValidatorOf(head.fields, context.clock.nowMs());
+    const whole: OriginHead = { ...head, status: 200, fields: without(head.fields, contentRangeOnly) };
+    const reuse: Reuse = range === null || range.span === null || range.bodyBytes === null || validator === null
+      || (announced !== null && announced !== range.span.end - range.span.start)
+      ? { kind: 'pass', why: 'partial' } : judge(context, wanted, whole, range.bodyBytes);
+    if (reuse.kind === 'store') {
+      const { span, bodyBytes } = range as { span: ByteSpan; bodyBytes: number };
+      this.receiveParts(whole, source, reuse, validator as StrongValidator, span, bodyBytes);
+      return;
+    }
+    context.log.debug('not stored', { site: wanted.compiled.site.site.id, why: reuse.why });
+    this.turnedAway = true;
+    source.abort();
+    markUnshared(context, wanted, rangesOf(wanted.key));
+    this.askAnew();
+  }
+
+  /** The answer is stored in parts as they come, and everybody is served from there. @param span what of the body it holds */
+  private receiveParts(head: OriginHead, source: BodySource, reuse: Kept, validator: StrongValidator, span: ByteSpan, bodyBytes: number): void {
+    const { context, wanted, fetch } = this;
+    const { compiled } = wanted;
+    this.turnedAway = true;
+    const names = selectingNames(head.fields, compiled).map(ownCopy);
+    const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
+    const fields = without(keptFields(head.fields, compiled, context.clock.nowMs()), new Set(reuse.withheld));
+    const body = new PartedBody<PartFeed>(bodyBytes, partBytesFor(context.objectBytesMax), validator, bodyBytes > context.objectBytesMax);
+    const object = new StoredObject(
+      compiled.space, key, wanted.purgePath, [], fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
+      freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), names.length === 0 ? null : { baseKey: wanted.baseKey, names }, body,
+    );
+    if (!fetch.spoiled) context.cache.store(object);
+    this.forget();
+    const first = firstWhole(body, span);
+    const feed = lastWhole(body, span) < first ? null : new PartFeed(context, body, first, lastWhole(body, span));
+    const ageS = sentAgeS(head.fields);
+    for (const exchange of fetch.waiters.splice(0)) {
+      if (exchange.finished) continue;
+      const own = variantKey(wanted.baseKey, names, exchange.request.fields);
+      if (own !== key) {
+        if (own === wanted.key) this.passOn(exchange);
+        else this.elsewhere.want({ ...wanted, key: own, request: plain(exchange.request) }, exchange);
+        continue;
+      }
+      servePart(context, exchange, object, { ...wanted, key }, (to, served) =>
+        context.fields.miss(to, served.block, compiled, missOutcome(head.status, 'uri-miss', null), ageS, true));
+    }
+    if (feed === null || feed.over) {
+      source.abort();
+      return;
+    }
+    this.feed = feed;
+    feed.begin(source, span);
+  }
+
+  /** The answer to a range is of no use to others: who wants a range asks for it alone, who wants the whole begins again. */
+  private askAnew(): void {
+    const { wanted } = this;
+    this.forget();
+    for (const exchange of this.fetch.waiters.splice(0)) {
+      if (exchange.finished) continue;
+      if (exchange.request.method === 'HEAD' || field(exchange.request.fields, 'range') !== undefined) this.passOn(exchange);
+      else this.elsewhere.want({ ...wanted, request: plain(exchange.request) }, exchange);
+    }
+  }
+
   /** The answer is for one viewer: the first gets it, the others ask for themselves. */
   private answerOne(block: HeadBlock, body: StreamedBody, bodyBytes: number | null, ageS: number | null, why: NotStored): void {
     const { wanted, context } = this;
     const waiters = this.fetch.waiters.splice(0);
     this.forget();
-    const { unshared } = wanted.compiled.space;
-    if (unshared.size >= unsharedKeysMax) unshared.clear();
-    unshared.set(wanted.key, context.clock.monotonicMs() + unsharedMs);
+    markUnshared(context, wanted, wanted.key);
     let answered = false;
     for (const exchange of waiters) {
       if (exchange.finished) continue;
@@ -238,7 +334,8 @@ class SharedFetch implements OriginListener {
         block: object.block, compiled: wanted.compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
         cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
       });
-      deliverObject(exchange, object, composed, () => context.clock.nowMs());
+      if (object.parts === null) deliverObject(exchange, object, composed, () => context.clock.nowMs());
+      else servePart(context, exchange, object, wanted, () => composed);
     }
   }
 
@@ -279,6 +376,17 @@ class SharedFetch implements OriginListener {
     this.context.cache.land(this.fetch);
   }
 }
+
+function markUnshared({ clock }: FlowContext, { compiled }: Wanted, key: string): void {
+  const { unshared } = compiled.space;
+  if (unshared.size >= unsharedKeysMax) unshared.clear();
+  unshared.set(key, clock.monotonicMs() + unsharedMs);
+}
+
+const contentRangeOnly: ReadonlySet<string> = new Set(['content-range']);
+
+/** Under which name it is remembered that ranges of a key's object cannot be shared. */
+export const rangesOf = (key: string): string => `${key}\nranges`;
 
 /** True when the request is one that the stored answer is for (RFC 9111 section 4.1). */
 function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {
