@@ -9,13 +9,20 @@ import type { ByteSpan } from '../protocol/http/range';
 import type { BodySource } from './cache/body';
 import type { Cache } from './cache/cache';
 import type { Part, PartedBody, PartSource } from './cache/parts';
+import { StallBudget } from './stall-budget';
 
 /** Parts a feed is ahead of its slowest reader at most, and how far ahead a reader may want to join it. */
 export const windowParts = 16;
-/** How long a feed waits for lagging readers while others starve, all such waits of one feed together. */
+/** How long a feed waits for lagging readers while others starve, all of them together. */
 const feedStallMsMax = 10_000;
-/** The same for one reader. */
-export const readerStallMsMax = 2_000;
+/**
+ * The same for one reader. What the kernel holds for a viewer counts as taken, so that viewers behind one busy processor seem to
+ * starve: with 2 s and nothing earned back, one of ten equal viewers of 500 MB was left behind on a machine that did much else.
+ */
+export const readerStallMsMax = 4_000;
+
+/** Less than this is nothing: a budget earns a little while it is spent. */
+const stallLeftMsMin = 500;
 
 /** Why a feed brings no more. */
 export type FeedEnd =
@@ -35,7 +42,7 @@ export interface FeedReader {
   readonly index: number;
   /** The part it cannot go on without; null: it has something to do. */
   readonly waitingFor: number | null;
-  stallLeftMs: number;
+  readonly stall: StallBudget;
   /** Bytes of the part it waits for are here. */
   feedMoved(): void;
   /** The feed brings no more, to this reader at least. */
@@ -55,7 +62,7 @@ export class PartFeed implements PartSource {
   private ended = false;
   private paused = false;
   private readonly readers = new Set<FeedReader>();
-  private stallLeftMs = feedStallMsMax;
+  private readonly stall = new StallBudget(feedStallMsMax);
   /** Since when somebody starves because others lag, monotonic; null: nobody does. */
   private starvingSinceMs: number | null = null;
   private stallTimer: NodeJS.Timeout | null = null;
@@ -199,7 +206,8 @@ export class PartFeed implements PartSource {
     }
     if (this.starvingSinceMs !== null) return;
     this.starvingSinceMs = this.parts.clock.monotonicMs();
-    const leftMs = Math.min(this.stallLeftMs, ...this.lagging().map((reader) => reader.stallLeftMs));
+    const nowMs = this.starvingSinceMs;
+    const leftMs = Math.min(this.stall.leftMs(nowMs), ...this.lagging().map((reader) => reader.stall.leftMs(nowMs)));
     this.stallTimer = setTimeout(() => this.leaveBehind(), Math.max(0, leftMs));
     this.stallTimer.unref();
   }
@@ -208,17 +216,18 @@ export class PartFeed implements PartSource {
     if (this.stallTimer !== null) clearTimeout(this.stallTimer);
     this.stallTimer = null;
     if (this.starvingSinceMs === null) return;
-    const starvedMs = this.parts.clock.monotonicMs() - this.starvingSinceMs;
+    const nowMs = this.parts.clock.monotonicMs();
+    const starvedMs = nowMs - this.starvingSinceMs;
     this.starvingSinceMs = null;
-    this.stallLeftMs -= starvedMs;
-    for (const reader of this.lagging()) reader.stallLeftMs -= starvedMs;
+    this.stall.spend(starvedMs, nowMs);
+    for (const reader of this.lagging()) reader.stall.spend(starvedMs, nowMs);
   }
 
   private leaveBehind(): void {
-    const before = this.lagging();
     this.stopStallClock();
-    // A timer may fire a little before the clock agrees.
-    const spent = before.filter((reader) => this.stallLeftMs <= 1 || reader.stallLeftMs <= 1);
+    const nowMs = this.parts.clock.monotonicMs();
+    const feedSpent = this.stall.leftMs(nowMs) <= stallLeftMsMin;
+    const spent = this.lagging().filter((reader) => feedSpent || reader.stall.leftMs(nowMs) <= stallLeftMsMin);
     for (const reader of spent) {
       this.readers.delete(reader);
       reader.feedEnded('unwanted');

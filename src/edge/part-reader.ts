@@ -6,6 +6,7 @@ import type { PartedBody } from './cache/parts';
 import type { Script } from './delivery';
 import type { BodySink } from './http/exchange';
 import { readerStallMsMax, type FeedEnd, type FeedReader, type PartFeed } from './part-feed';
+import { StallBudget } from './stall-budget';
 
 /** Feeds that may break one after another without a byte for this reader. */
 const brokenFeedsMax = 2;
@@ -15,7 +16,7 @@ export type OpenFeed = (index: number, last: number) => PartFeed;
 
 export class PartReader implements FeedReader {
   waitingFor: number | null = null;
-  stallLeftMs = readerStallMsMax;
+  readonly stall = new StallBudget(readerStallMsMax);
   private step = 0;
   private offset = 0;
   private at = 0;
