@@ -16,7 +16,7 @@ import type { Exchange, ViewerRequest } from './http/exchange';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome } from './outcome';
-import { PartFeed } from './part-feed';
+import { PartFeed, windowParts } from './part-feed';
 import { PartReader } from './part-reader';
 import { announcedBytes } from './response-fields';
 import type { CompiledBehavior } from './sites';
@@ -25,10 +25,8 @@ import type { Wanted } from './wanted';
 /** A larger part costs a small range more, a smaller one costs a long body more origin requests and map entries. */
 const partBytesMax = 1_048_576;
 /** A window of parts fits into an object of the largest size that is kept whole. */
-const partsInObjectMax = 16;
-
 export function partBytesFor(objectBytesMax: number): number {
-  return Math.max(1, Math.min(partBytesMax, Math.floor(objectBytesMax / partsInObjectMax)));
+  return Math.max(1, Math.min(partBytesMax, Math.floor(objectBytesMax / windowParts)));
 }
 
 /**

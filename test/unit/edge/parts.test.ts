@@ -1,14 +1,15 @@
 // Objects in parts over real sockets: ranges of what is not here, gaps, many viewers, changes midway, and bodies too large to keep.
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { windowParts } from '../../../src/edge/part-feed';
 import type { Fetched } from '../../fixtures/origin';
 import { edgeHost, startEdgeUnderTest, type EdgeSettings, type EdgeUnderTest } from '../../fixtures/edge-under-test';
 import { seededRandom } from '../../fixtures/random';
 import { contentOf, startRangedOrigin, type RangedOrigin, type RangedOriginState } from '../../fixtures/ranged-origin';
 import { behavior, origin as originOf } from '../../fixtures/site';
 
-/** Sixteen parts of 10,000 bytes. */
-const objectBytesMax = 160_000;
+/** A window of parts of 10,000 bytes. */
+const objectBytesMax = windowParts * 10_000;
 const part = 10_000;
 
 let origin: RangedOrigin;
@@ -177,7 +178,7 @@ describe('ranges of an object that is not here', () => {
 
   test('random ranges of a few objects give the right bytes, whatever is here and whatever was evicted', async () => {
     const random = seededRandom('ranges');
-    await begin({ bodyBytes: 95_000 }, { cacheBytes: 300_000 });
+    await begin({ bodyBytes: 95_000 }, { cacheBytes: 300_000, objectBytesMax: 320_000 });
     const one = async (): Promise<void> => {
       const path = `/o${random.below(6)}`;
       const start = random.below(95_000);
@@ -204,7 +205,7 @@ describe('bodies too large to be kept whole', () => {
     clearInterval(watch);
     for (const answer of answers) expect(answer.body.equals(bytes(0, bodyBytes))).toBe(true);
     expect(asked()).toEqual([undefined]);
-    expect(most).toBeLessThan(3 * 16 * (part + 1_000));
+    expect(most).toBeLessThan(2.5 * windowParts * part);
   });
 
   test('who comes late gets what was let go by range', async () => {
