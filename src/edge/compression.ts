@@ -9,7 +9,7 @@ import type { CompiledBehavior } from './sites';
 export type Coding = 'br' | 'gzip';
 
 /** Why an answer goes out as it came. */
-export type Uncompressed = 'off' | 'busy' | 'status' | 'encoded' | 'no-transform' | 'length' | 'type' | 'viewer';
+export type Uncompressed = 'off' | 'busy' | 'in-parts' | 'status' | 'encoded' | 'no-transform' | 'length' | 'type' | 'viewer';
 
 export type Compression =
   | { readonly kind: 'compress'; readonly coding: Coding }
@@ -58,7 +58,7 @@ export function compressionOf(status: number, fields: Fields, bodyBytes: number 
 
 /** True when another viewer would get the answer in another coding: caches behind this one must know (RFC 9110 section 12.5.5). */
 export function variesByCoding(compression: Compression): boolean {
-  return compression.kind === 'compress' || compression.why === 'viewer' || compression.why === 'busy';
+  return compression.kind === 'compress' || compression.why === 'viewer' || compression.why === 'busy' || compression.why === 'in-parts';
 }
 
 /** They tell of the bytes as the origin sent them (RFC 9530). */
