@@ -1,6 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  Purge, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
+  Purge, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteCors, SiteErrorPage, SiteField, SiteOrigin, SiteOriginGroup, SiteResponseHeaders,
+  StreamingSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -16,8 +17,11 @@ const text: Check = (value, at) => typeof value === 'string' && value.length <= 
 const filled: Check = (value, at) => typeof value === 'string' && value !== '' && value.length <= textCharsMax ? null : at;
 const flag: Check = (value, at) => typeof value === 'boolean' ? null : at;
 const count: Check = (value, at) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? null : at;
-/** Seconds; CloudFront's TTLs may be fractions in old configurations. */
-const seconds: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
+/** Any amount that may be a fraction. */
+const amount: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
+
+/** CloudFront's TTLs may be fractions in old configurations. */
+const seconds = amount;
 
 const orNull = (check: Check): Check => (value, at) => value === null ? null : check(value, at);
 const oneOf = (...choices: readonly string[]): Check => (value, at) => typeof value === 'string' && choices.includes(value) ? null : at;
@@ -52,6 +56,13 @@ const caching = shape<SiteCaching>({
   key: requestSelection, gzip: flag, brotli: flag, minTtlS: seconds, defaultTtlS: seconds, maxTtlS: seconds,
 });
 
+const cors = shape<SiteCors>({
+  allowOrigins: listOf(filled), allowHeaders: text, allowMethods: text, exposeHeaders: text, allowCredentials: flag, maxAgeS: orNull(count), override: flag,
+});
+const responseHeaders = shape<SiteResponseHeaders>({
+  removed: listOf(filled), added: listOf(shape<SiteField>({ name: filled, value: text, override: flag })), cors: orNull(cors), serverTimingPercent: orNull(amount),
+});
+
 const behavior = shape<SiteBehavior>({
   pattern: filled,
   target: text,
@@ -63,6 +74,7 @@ const behavior = shape<SiteBehavior>({
   forward: requestSelection,
   forwardOtherHeaders: flag,
   compress: flag,
+  responseHeaders: orNull(responseHeaders),
   closed: orNull(text),
 });
 
