@@ -2,7 +2,8 @@
 //
 // All that does not depend on the request is decided once for an answer and each way a request can stand to the CORS
 // settings, so that a hit goes out with a head made before. What is left for each answer is the Origin to be echoed.
-import { combined, field, listElements, type Fields } from '../protocol/http/fields';
+import { field, type Fields } from '../protocol/http/fields';
+import { withVary } from '../protocol/http/vary';
 import type { SiteCors, SiteResponseHeaders } from '../snapshot/site';
 
 /**
@@ -127,13 +128,4 @@ function matches(pattern: OriginPattern, origin: string): boolean {
 function has(fields: Fields, name: string): boolean {
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return true;
   return false;
-}
-
-/** Vary with one more name, unless it stands there already. */
-export function withVary(fields: Fields, name: string): Fields {
-  const vary = combined(fields, 'vary');
-  if (vary === undefined) return [...fields, 'vary', name];
-  const named = listElements(vary).map((element) => element.toLowerCase());
-  if (named.includes('*') || named.includes(name.toLowerCase())) return fields;
-  return [...fields.filter((_, i) => fields[i - (i % 2)] !== 'vary'), 'vary', `${vary}, ${name}`];
 }

@@ -1,6 +1,6 @@
 // Response headers policies, row by row: guide pages understanding-response-headers-policies and using-managed-response-headers-policies.
-import { combined, type Fields } from '../../../src/protocol/http/fields';
-import { ResponseHeaders, withVary, type CorsCase } from '../../../src/edge/response-headers';
+import type { Fields } from '../../../src/protocol/http/fields';
+import { ResponseHeaders, type CorsCase } from '../../../src/edge/response-headers';
 import { isTimed, serverTiming } from '../../../src/edge/server-timing';
 import type { SiteCors, SiteField, SiteResponseHeaders } from '../../../src/snapshot/site';
 
@@ -67,12 +67,6 @@ test.each<[string, SiteCors, CorsCase, Fields, Fields, boolean]>([
   ['nor theirs, with override', { ...all, override: true }, 'refused', theirs, ['vary', 'Origin'], false],
 ])('CORS fields: %s', (_what, settings, corsCase, fields, expected, echoesOrigin) => {
   expect(policy({ cors: settings }).applied(fields, corsCase)).toEqual({ fields: expected, echoesOrigin });
-});
-
-test.each<[Fields, string]>([
-  [[], 'Origin'], [['vary', 'Cookie'], 'Cookie, Origin'], [['vary', 'cookie, origin'], 'cookie, origin'], [['vary', '*'], '*'], [['vary', 'a', 'vary', 'b'], 'a, b, Origin'],
-])('Vary of %j with Origin: %s', (fields, expected) => {
-  expect(combined(withVary(fields, 'Origin'), 'vary')).toBe(expected);
 });
 
 test.each<[number, Fields, number, boolean]>([
