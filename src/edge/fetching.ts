@@ -4,12 +4,13 @@
 // themselves; a 304 renews the stale object; the stale object stands in for an origin that failed; or nobody answered.
 import type { Fault } from '../base/fault';
 import { without, type Fields } from '../protocol/http/fields';
+import type { FreshAnswer } from './answer-fields';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
-import type { Kept, NotStored } from './freshness';
+import type { Kept } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
 import type { OriginFetch, SharedAnswer } from './origin-fetch';
 import { originRequest } from './origin-request';
@@ -85,7 +86,7 @@ export class Fetcher {
       },
       body: null,
       mayGoOn: () => true,
-    }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs()));
+    }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs(), clock.monotonicMs()));
   }
 }
 
@@ -104,6 +105,7 @@ class SharedFetch implements OriginListener {
     private readonly fetch: OriginFetch,
     private readonly stale: StoredObject | null,
     private readonly requestedWallMs: number,
+    private readonly requestedAtMs: number,
   ) {}
 
   onInformation(status: number, fields: Fields): void {
@@ -111,7 +113,8 @@ class SharedFetch implements OriginListener {
   }
 
   onHead(status: number, fields: Fields, source: BodySource): void {
-    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs };
+    const { requestedWallMs, requestedAtMs } = this;
+    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs };
     if (status >= 500 && this.standIn(status, 'error')) {
       this.turnedAway = true;
       source.abort();
@@ -159,22 +162,23 @@ class SharedFetch implements OriginListener {
     const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
     const ageS = sentAgeS(head.fields);
+    const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
     if (reuse.kind === 'pass') {
       context.log.debug('not stored', { site: compiled.site.site.id, why: reuse.why });
-      this.answerOne(block, body, bodyBytes, ageS, reuse.why);
+      this.answerOne({ block, compiled, outcome: missOutcome(block.status, 'uri-miss', reuse.why), ageS, upstreamMs }, body, bodyBytes);
       return;
     }
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
     const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
-    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, names, key };
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, names, key };
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
   }
 
   /** The answer is for one viewer: the first gets it, the others ask for themselves. */
-  private answerOne(block: HeadBlock, body: StreamedBody, bodyBytes: number | null, ageS: number | null, why: NotStored): void {
+  private answerOne(answer: FreshAnswer, body: StreamedBody, bodyBytes: number | null): void {
     const { wanted, context } = this;
     const waiters = this.fetch.waiters.splice(0);
     this.forget();
@@ -188,7 +192,7 @@ class SharedFetch implements OriginListener {
         this.passOn(exchange);
       } else {
         answered = true;
-        const head = context.fields.miss(exchange, block, wanted.compiled, missOutcome(block.status, 'uri-miss', why), ageS, false);
+        const head = context.fields.miss(exchange, answer, false);
         exchange.onAbort = body.attach(exchange.begin(head.block, head.own, bodyBytes));
       }
     }
@@ -237,6 +241,7 @@ class SharedFetch implements OriginListener {
       const composed = context.fields.compose(exchange, {
         block: object.block, compiled: wanted.compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
         cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
+        timing: { kind: 'refresh', upstreamMs: head.arrivedAtMs - head.requestedAtMs },
       });
       deliverObject(exchange, object, composed, () => context.clock.nowMs());
     }
@@ -287,7 +292,8 @@ function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {
 
 /** Starts an answer whose body is still arriving. @param block the head for this viewer */
 function serveShared(context: FlowContext, exchange: Exchange, { compiled }: Wanted, sharing: SharedAnswer, block: HeadBlock): void {
-  const head = context.fields.miss(exchange, block, compiled, missOutcome(block.status, 'uri-miss', null), sharing.ageS, true);
+  const { ageS, upstreamMs } = sharing;
+  const head = context.fields.miss(exchange, { block, compiled, outcome: missOutcome(block.status, 'uri-miss', null), ageS, upstreamMs }, true);
   if (exchange.request.method === 'HEAD') exchange.answer(head.block, head.own, null, sharing.bodyBytes);
   else exchange.onAbort = sharing.body.attach(exchange.begin(head.block, head.own, sharing.bodyBytes));
 }

@@ -26,7 +26,7 @@ export class Flow {
   private readonly wallMs: () => number;
 
   constructor(parts: FlowParts) {
-    const fields = new AnswerFields(parts.identity, parts.cacheStatus);
+    const fields = new AnswerFields(parts.identity, parts.clock, parts.cacheStatus);
     this.context = { ...parts, fields, refusals: new Refusals(fields, parts.identity, parts.log) };
     this.wallMs = () => parts.clock.nowMs();
     this.fetcher = new Fetcher(this.context, {
@@ -43,6 +43,7 @@ export class Flow {
     if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
+    if ((compiled.responseHeaders?.serverTimingPercent ?? null) !== null) exchange.routedAtMs = this.context.clock.monotonicMs();
     const admission = admissionOf(request, compiled, rules);
     if (admission.kind === 'redirect') refusals.redirectToHttps(exchange, compiled);
     else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);

@@ -11,6 +11,8 @@ export interface SharedAnswer {
   readonly bodyBytes: number | null;
   /** Age it came with, in seconds; null: none. */
   readonly ageS: number | null;
+  /** From asking the origin to its head. */
+  readonly upstreamMs: number;
   /** Request fields that select it among others, and the key that they give. */
   readonly names: readonly string[];
   readonly key: string;

@@ -26,7 +26,7 @@ export function pass(context: FlowContext, passed: Passed): void {
   const { exchange, compiled, path } = passed;
   const { request } = exchange;
   const { identity, clock } = context;
-  const listener = new PassedAnswer(context, passed, clock.nowMs());
+  const listener = new PassedAnswer(context, passed, clock.nowMs(), clock.monotonicMs());
   exchange.onAbort = () => listener.viewerLeft();
   askOrigins(context.origins, {
     compiled,
@@ -42,7 +42,9 @@ class PassedAnswer implements OriginListener {
   gone = false;
   private body: StreamedBody | null = null;
 
-  constructor(private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number) {}
+  constructor(
+    private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number, private readonly requestedAtMs: number,
+  ) {}
 
   viewerLeft(): void { this.gone = true; }
 
@@ -62,7 +64,8 @@ class PassedAnswer implements OriginListener {
     }
     const block = new HeadBlock(status, viewerFields(fields, forwardsCookies(compiled)));
     const bodyBytes = announcedBytes(fields);
-    const head = this.context.fields.miss(exchange, block, compiled, missOutcome(status, why, null), sentAgeS(fields), false);
+    const upstreamMs = this.context.clock.monotonicMs() - this.requestedAtMs;
+    const head = this.context.fields.miss(exchange, { block, compiled, outcome: missOutcome(status, why, null), ageS: sentAgeS(fields), upstreamMs }, false);
     if (request.method === 'HEAD' || status === 204 || status === 304) {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
@@ -87,7 +90,8 @@ class PassedAnswer implements OriginListener {
     const { exchange, compiled, path, stored } = this.passed;
     if (stored === null) return;
     const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
-    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs });
+    const { requestedWallMs, requestedAtMs } = this;
+    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs });
   }
 }
 

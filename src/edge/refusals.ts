@@ -8,6 +8,8 @@ import { redirectOutcome, refusalOutcome } from './outcome';
 import { denialPage, type Denial } from './pages';
 import type { CompiledBehavior } from './sites';
 
+const ownTiming = { kind: 'own' } as const;
+
 export class Refusals {
   constructor(private readonly fields: AnswerFields, private readonly identity: Identity, private readonly log: Log) {}
 
@@ -19,7 +21,7 @@ export class Refusals {
     const query = request.query === null ? '' : `?${request.query}`;
     const head = this.fields.compose(exchange, {
       block: new HeadBlock(read ? 301 : 307, ['server', 'CloudFront', 'location', `https://${request.host}${request.path}${query}`]),
-      compiled, outcome: redirectOutcome, ageS: null, cacheStatus: '', requestId: this.identity.requestId(),
+      compiled, outcome: redirectOutcome, ageS: null, cacheStatus: '', requestId: this.identity.requestId(), timing: ownTiming,
     });
     exchange.answer(head.block, head.own, null);
   }
@@ -30,7 +32,7 @@ export class Refusals {
     const requestId = this.identity.requestId();
     const page = denialPage(status, denial, requestId);
     this.log.debug('denied', { status, denial, host: exchange.request.host, requestId });
-    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome: refusalOutcome(denial), ageS: null, cacheStatus: '', requestId });
+    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome: refusalOutcome(denial), ageS: null, cacheStatus: '', requestId, timing: ownTiming });
     exchange.answer(head.block, head.own, page.body, page.body.length);
   }
 

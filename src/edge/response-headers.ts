@@ -28,9 +28,12 @@ export class ResponseHeaders {
   private readonly removed: ReadonlySet<string>;
   private readonly overriding: ReadonlySet<string>;
   private readonly cors: CorsRule | null;
+  /** Percentage of answers with a Server-Timing field; null: none. */
+  readonly serverTimingPercent: number | null;
 
   constructor(private readonly site: SiteResponseHeaders) {
     this.removed = new Set(site.removed);
+    this.serverTimingPercent = site.serverTimingPercent;
     this.overriding = new Set(site.added.filter(({ override }) => override).map(({ name }) => name));
     this.cors = site.cors === null ? null : new CorsRule(site.cors);
   }

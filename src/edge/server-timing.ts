@@ -7,6 +7,8 @@ import { combined, listElements, type Fields } from '../protocol/http/fields';
  * made apart from the requests that use them.
  */
 export type Timing =
+  /** This edge made the answer itself. */
+  | { readonly kind: 'own' }
   | { readonly kind: 'hit' }
   | { readonly kind: 'refresh'; readonly upstreamMs: number }
   | { readonly kind: 'miss'; readonly upstreamMs: number };
@@ -15,7 +17,7 @@ export interface TimedAnswer {
   readonly timing: Timing;
   readonly pop: string;
   readonly requestId: string;
-  /** From the request's arrival to the answer's head. */
+  /** From the request to the answer's head. */
   readonly downstreamMs: number;
 }
 
@@ -31,11 +33,12 @@ export function isTimed(percent: number, request: Fields, dice: number): boolean
 /** The field's value. @param fromOrigin what the origin's own says; undefined: it sent none, or the answer is from the cache */
 export function serverTiming({ timing, pop, requestId, downstreamMs }: TimedAnswer, fromOrigin: string | undefined): string {
   const metrics: string[] = [];
-  if (timing.kind !== 'hit') {
+  if (timing.kind === 'refresh' || timing.kind === 'miss') {
     metrics.push('cdn-upstream-layer;desc="EDGE"', `cdn-upstream-fbl;dur=${Math.round(timing.upstreamMs)}`);
     if (fromOrigin !== undefined) metrics.push(fromOrigin);
   }
-  metrics.push(`cdn-cache-${timing.kind}`, `cdn-pop;desc="${pop}"`, `cdn-rid;desc="${requestId}"`);
+  if (timing.kind !== 'own') metrics.push(`cdn-cache-${timing.kind}`);
+  metrics.push(`cdn-pop;desc="${pop}"`, `cdn-rid;desc="${requestId}"`);
   if (timing.kind === 'hit') metrics.push('cdn-hit-layer;desc="EDGE"');
   metrics.push(`cdn-downstream-fbl;dur=${Math.round(downstreamMs)}`);
   return metrics.join(',');

@@ -4,6 +4,7 @@ import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
+import { ResponseHeaders } from './response-headers';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -19,6 +20,8 @@ export interface CompiledBehavior {
   readonly origins: readonly SiteOrigin[];
   readonly failoverStatuses: ReadonlySet<number>;
   readonly space: Space<OriginFetch>;
+  /** Null: answers go out as they come. */
+  readonly responseHeaders: ResponseHeaders | null;
 }
 
 export interface CompiledSite {
@@ -120,6 +123,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
       origins: found,
       failoverStatuses: new Set(group?.statusCodes ?? []),
       space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+      responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
     });
   }
   return compiled;

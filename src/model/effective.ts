@@ -36,7 +36,7 @@ const behavior: Readonly<Record<string, Rule>> = {
   'RealtimeLogConfigArn': ignored('no real-time logs are written'),
   'CachePolicyId': enforced,
   'OriginRequestPolicyId': enforced,
-  'ResponseHeadersPolicyId': ignored('no headers are added or removed yet'),
+  'ResponseHeadersPolicyId': enforced,
   'GrpcConfig.Enabled': ignored('gRPC is not served'),
   'ForwardedValues.QueryString': enforced,
   'ForwardedValues.Cookies.Forward': enforced,

@@ -5,6 +5,7 @@
 import { assert } from '../../base/assert';
 import type { Purge } from '../../snapshot/site';
 import { validatorsOf, type Validators } from '../../protocol/http/conditional';
+import type { PreparedHeads } from '../answer-fields';
 import type { HeadBlock } from '../http/exchange';
 import { PurgeIndex } from './purge-index';
 import { SieveList, type SieveLinks } from './sieve';
@@ -79,8 +80,8 @@ export class StoredObject implements SieveLinks<StoredObject> {
   private validatorsSeen: Validators | null = null;
   /** Until when it is served without a question: its freshness, or a while longer after the origin failed. */
   servedUntilMs: number;
-  /** Head for hits, made at the first one, with the behaviour it was made for. */
-  prepared: { readonly for: unknown; readonly block: HeadBlock } | null = null;
+  /** Heads for hits, made at the first ones. */
+  prepared: PreparedHeads | null = null;
 
   constructor(
     readonly space: Space,
