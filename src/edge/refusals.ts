@@ -2,8 +2,10 @@
 import type { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import type { AnswerFields } from './answer-fields';
+import { errorPageFor } from './error-pages';
 import { HeadBlock, type Exchange } from './http/exchange';
 import type { Identity } from './identity';
+import type { Admitted } from './flow-parts';
 import { redirectOutcome, refusalOutcome } from './outcome';
 import { denialPage, type Denial } from './pages';
 import type { CompiledBehavior } from './sites';
@@ -11,7 +13,10 @@ import type { CompiledBehavior } from './sites';
 const ownTiming = { kind: 'own' } as const;
 
 export class Refusals {
-  constructor(private readonly fields: AnswerFields, private readonly identity: Identity, private readonly log: Log) {}
+  /** @param serve answers with an error page of the distribution instead */
+  constructor(
+    private readonly fields: AnswerFields, private readonly identity: Identity, private readonly log: Log, private readonly serve: (page: Admitted) => void,
+  ) {}
 
   redirectToHttps(exchange: Exchange, compiled: CompiledBehavior): void {
     const { request } = exchange;
@@ -30,9 +35,12 @@ export class Refusals {
   deny(exchange: Exchange, compiled: CompiledBehavior | null, status: number, denial: Denial): void {
     if (exchange.finished) return;
     const requestId = this.identity.requestId();
-    const page = denialPage(status, denial, requestId);
+    const outcome = refusalOutcome(denial);
     this.log.debug('denied', { status, denial, host: exchange.request.host, requestId });
-    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome: refusalOutcome(denial), ageS: null, cacheStatus: '', requestId, timing: ownTiming });
+    const custom = compiled === null ? null : errorPageFor(exchange, compiled, status, outcome);
+    if (custom !== null) { this.serve(custom); return; }
+    const page = denialPage(status, denial, requestId);
+    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome, ageS: null, cacheStatus: '', requestId, timing: ownTiming });
     exchange.answer(head.block, head.own, page.body, page.body.length);
   }
 

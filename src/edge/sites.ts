@@ -3,6 +3,7 @@ import type { SiteBehavior, SiteOrigin, Site, WebSite } from '../snapshot/site';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
+import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
 
@@ -22,6 +23,8 @@ export interface CompiledBehavior {
   readonly space: Space<OriginFetch>;
   /** Null: answers go out as they come. */
   readonly responseHeaders: ResponseHeaders | null;
+  /** By the status of the error. */
+  readonly errorPages: ErrorPages;
 }
 
 export interface CompiledSite {
@@ -88,7 +91,10 @@ export class SiteTable {
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
-  const { behaviors } = site;
+  return matching(site.behaviors, path);
+}
+
+function matching(behaviors: readonly CompiledBehavior[], path: string): CompiledBehavior {
   const last = behaviors.length - 1;
   if (last > 0) {
     const normal = normalizePath(path);
@@ -107,26 +113,36 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const compiled: CompiledSite = {
     site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
+  const plain: CompiledBehavior[] = [];
   for (const behavior of site.behaviors) {
-    const group = site.groups.find((candidate) => candidate.id === behavior.target);
-    const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
-    const missing = origins.includes(undefined);
-    if (missing || origins.length === 0) return { refused: `behaviour ${behavior.pattern} names an origin that is not there: ${behavior.target}` };
-    const found = origins as SiteOrigin[];
-    behaviors.push({
-      site: compiled,
-      behavior,
-      matches: compilePathPattern(behavior.pattern),
-      allowed: new Set(behavior.allowedMethods),
-      cached: new Set(behavior.cachedMethods),
-      keys: keyMaker(behavior.caching),
-      origins: found,
-      failoverStatuses: new Set(group?.statusCodes ?? []),
-      space: spaceOf(site.id, found.map(fingerprint).join(' ')),
-      responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
-    });
+    const one = compileBehavior(compiled, behavior, spaceOf);
+    if (one === null) return { refused: `behaviour ${behavior.pattern} names an origin that is not there: ${behavior.target}` };
+    plain.push(one);
   }
+  for (const one of plain) behaviors.push({ ...one, errorPages: compileErrorPages(site, one, (path) => matching(plain, path)) });
   return compiled;
+}
+
+/** A behaviour without its error pages; null when an origin it names is not there. */
+function compileBehavior(compiled: CompiledSite, behavior: SiteBehavior, spaceOf: SpaceOf): CompiledBehavior | null {
+  const { site } = compiled;
+  const group = site.groups.find((candidate) => candidate.id === behavior.target);
+  const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
+  if (origins.includes(undefined) || origins.length === 0) return null;
+  const found = origins as SiteOrigin[];
+  return {
+    site: compiled,
+    behavior,
+    matches: compilePathPattern(behavior.pattern),
+    allowed: new Set(behavior.allowedMethods),
+    cached: new Set(behavior.cachedMethods),
+    keys: keyMaker(behavior.caching),
+    origins: found,
+    failoverStatuses: new Set(group?.statusCodes ?? []),
+    space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+    responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    errorPages: noPages,
+  };
 }
 
 /** What decides which content an origin gives: its address, path and the fields we add. Time-outs do not. */

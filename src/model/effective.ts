@@ -92,8 +92,8 @@ export const effects: Readonly<Record<string, Rule>> = {
   ...below('CustomErrorResponses.Items[]', {
     'ErrorCode': enforced,
     'ErrorCachingMinTTL': enforced,
-    'ResponsePagePath': ignored('the error is served as the origin answered it'),
-    'ResponseCode': ignored('the error is served as the origin answered it'),
+    'ResponsePagePath': enforced,
+    'ResponseCode': enforced,
   }),
   'Logging.*': ignored('no access logs are written yet'),
   'PriceClass': ignored('every edge serves every distribution', 'PriceClass_All'),
