@@ -4,18 +4,22 @@
 // themselves; a 304 renews the stale object; the stale object stands in for an origin that failed; or nobody answered.
 import type { Fault } from '../base/fault';
 import { without, type Fields } from '../protocol/http/fields';
+import type { FreshAnswer } from './answer-fields';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
+import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
-import type { Kept, NotStored } from './freshness';
+import type { Kept } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
 import type { OriginFetch, SharedAnswer } from './origin-fetch';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, refreshHitOutcome } from './outcome';
 import { logOriginFault } from './passing';
+import { rememberFailure } from './origin-failures';
+import { statusOfFault } from './refusals';
 import { announcedBytes, viewerFields } from './response-fields';
 import { renewed, revalidationFields } from './revalidation';
 import { mayStandIn, type OriginFailure } from './reuse';
@@ -35,7 +39,7 @@ export interface Elsewhere {
   /** Joins or begins a fetch under another key. */
   want(wanted: Wanted, exchange: Exchange): void;
   /** Serves a stored object; @param nowMs monotonic */
-  hit(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void;
+  hit(admitted: Admitted, object: StoredObject, nowMs: number): void;
 }
 
 export class Fetcher {
@@ -48,7 +52,7 @@ export class Fetcher {
     if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, []) > fetch.bornSeq) return false;
     const { sharing } = fetch;
     if (sharing === null) {
-      fetch.waiters.push(exchange);
+      fetch.waiters.push(waiter(wanted, exchange));
       return true;
     }
     const key = variantKey(wanted.baseKey, sharing.names, exchange.request.fields);
@@ -58,7 +62,7 @@ export class Fetcher {
       return true;
     }
     if (sharing.body.mode !== 'keeping') return false;
-    serveShared(this.context, exchange, wanted, sharing, sharing.block);
+    serveShared(this.context, waiter(wanted, exchange), sharing, sharing.block);
     return true;
   }
 
@@ -71,7 +75,7 @@ export class Fetcher {
     const { cache, origins, identity, clock } = this.context;
     const own = { ...wanted, baseKey: ownCopy(wanted.baseKey), key: ownCopy(wanted.key), purgePath: ownCopy(wanted.purgePath) };
     const { compiled } = own;
-    const fetch: OriginFetch = { bornSeq: cache.seq, purgePath: own.purgePath, waiters: exchange === null ? [] : [exchange], sharing: null, spoiled: false };
+    const fetch: OriginFetch = { bornSeq: cache.seq, purgePath: own.purgePath, waiters: exchange === null ? [] : [waiter(own, exchange)], sharing: null, spoiled: false };
     compiled.space.fetches.set(own.key, fetch);
     cache.takeOff(fetch);
     // It may be a HEAD of a stale object that began it; what is fetched is the object.
@@ -85,7 +89,7 @@ export class Fetcher {
       },
       body: null,
       mayGoOn: () => true,
-    }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs()));
+    }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs(), clock.monotonicMs()));
   }
 }
 
@@ -104,14 +108,16 @@ class SharedFetch implements OriginListener {
     private readonly fetch: OriginFetch,
     private readonly stale: StoredObject | null,
     private readonly requestedWallMs: number,
+    private readonly requestedAtMs: number,
   ) {}
 
   onInformation(status: number, fields: Fields): void {
-    for (const exchange of this.fetch.waiters) exchange.inform(status, viewerFields(fields, forwardsCookies(this.wanted.compiled)));
+    for (const { exchange } of this.fetch.waiters) exchange.inform(status, viewerFields(fields, forwardsCookies(this.wanted.compiled)));
   }
 
   onHead(status: number, fields: Fields, source: BodySource): void {
-    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs };
+    const { requestedWallMs, requestedAtMs } = this;
+    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs };
     if (status >= 500 && this.standIn(status, 'error')) {
       this.turnedAway = true;
       source.abort();
@@ -144,9 +150,11 @@ class SharedFetch implements OriginListener {
       return;
     }
     logOriginFault(this.context, this.wanted.compiled, fault);
-    if (this.standIn(fault.kind === 'origin-timeout' ? 504 : 502, 'gone')) return;
+    const status = statusOfFault(fault);
+    if (this.standIn(status, 'gone')) return;
+    this.remember(fault, status);
     this.forget();
-    for (const exchange of this.fetch.waiters.splice(0)) this.context.refusals.denyForOrigin(exchange, this.wanted.compiled, fault);
+    for (const { exchange, compiled } of this.fetch.waiters.splice(0)) this.context.refusals.denyForOrigin(exchange, compiled, fault);
   }
 
   /** The head of a new answer is here: decides what becomes of it and sends it to those who wait. */
@@ -159,22 +167,23 @@ class SharedFetch implements OriginListener {
     const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
     const ageS = sentAgeS(head.fields);
+    const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
     if (reuse.kind === 'pass') {
       context.log.debug('not stored', { site: compiled.site.site.id, why: reuse.why });
-      this.answerOne(block, body, bodyBytes, ageS, reuse.why);
+      this.answerOne({ block, compiled, outcome: missOutcome(block.status, 'uri-miss', reuse.why), ageS, upstreamMs }, body, bodyBytes);
       return;
     }
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
     const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
-    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, names, key };
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, names, key };
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
   }
 
   /** The answer is for one viewer: the first gets it, the others ask for themselves. */
-  private answerOne(block: HeadBlock, body: StreamedBody, bodyBytes: number | null, ageS: number | null, why: NotStored): void {
+  private answerOne(answer: FreshAnswer, body: StreamedBody, bodyBytes: number | null): void {
     const { wanted, context } = this;
     const waiters = this.fetch.waiters.splice(0);
     this.forget();
@@ -182,13 +191,17 @@ class SharedFetch implements OriginListener {
     if (unshared.size >= unsharedKeysMax) unshared.clear();
     unshared.set(wanted.key, context.clock.monotonicMs() + unsharedMs);
     let answered = false;
-    for (const exchange of waiters) {
+    for (const one of waiters) {
+      const { exchange, compiled } = one;
       if (exchange.finished) continue;
-      if (answered || exchange.request.method === 'HEAD') {
-        this.passOn(exchange);
+      const page = errorPageFor(exchange, compiled, answer.block.status, answer.outcome);
+      if (page !== null) {
+        context.serve(page);
+      } else if (answered || exchange.request.method === 'HEAD') {
+        this.elsewhere.pass(one);
       } else {
         answered = true;
-        const head = context.fields.miss(exchange, block, wanted.compiled, missOutcome(block.status, 'uri-miss', why), ageS, false);
+        const head = context.fields.miss(exchange, { ...answer, compiled }, false);
         exchange.onAbort = body.attach(exchange.begin(head.block, head.own, bodyBytes));
       }
     }
@@ -199,15 +212,16 @@ class SharedFetch implements OriginListener {
   private answerAll(sharing: SharedAnswer, block: HeadBlock): void {
     const { wanted } = this;
     let first = true;
-    for (const exchange of this.fetch.waiters.splice(0)) {
+    for (const one of this.fetch.waiters.splice(0)) {
+      const { exchange, compiled } = one;
       if (exchange.finished) continue;
       const key = variantKey(wanted.baseKey, sharing.names, exchange.request.fields);
       if (key !== sharing.key) {
-        if (key === wanted.key) this.passOn(exchange);
-        else this.elsewhere.want({ ...wanted, key, request: plain(exchange.request) }, exchange);
+        if (key === wanted.key) this.elsewhere.pass(one);
+        else this.elsewhere.want({ ...wanted, compiled, key, request: plain(exchange.request) }, exchange);
         continue;
       }
-      serveShared(this.context, exchange, wanted, sharing, first ? block : sharing.block);
+      serveShared(this.context, one, sharing, first ? block : sharing.block);
       first = false;
     }
   }
@@ -231,12 +245,14 @@ class SharedFetch implements OriginListener {
     if (reusable && !fetch.spoiled) context.cache.store(object);
     else context.cache.remove(stale);
     this.forget();
-    for (const exchange of fetch.waiters.splice(0)) {
+    for (const one of fetch.waiters.splice(0)) {
+      const { exchange, compiled } = one;
       if (exchange.finished) continue;
-      if (!selects(exchange, stale)) { this.passOn(exchange); continue; }
+      if (!selects(exchange, stale)) { this.elsewhere.pass(one); continue; }
       const composed = context.fields.compose(exchange, {
-        block: object.block, compiled: wanted.compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
+        block: object.block, compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
         cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
+        timing: { kind: 'refresh', upstreamMs: head.arrivedAtMs - head.requestedAtMs },
       });
       deliverObject(exchange, object, composed, () => context.clock.nowMs());
     }
@@ -251,16 +267,20 @@ class SharedFetch implements OriginListener {
     if (stale === null || !mayStandIn(stale, failure, nowMs) || fetch.spoiled || cache.lookup(wanted.compiled.space, stale.key) !== stale) return false;
     if (rules.ttlFloors) stale.servedUntilMs = nowMs + wanted.compiled.site.errorMinTtlS(status) * 1000;
     this.forget();
-    for (const exchange of fetch.waiters.splice(0)) {
-      if (exchange.finished) continue;
-      if (selects(exchange, stale)) this.elsewhere.hit(exchange, stale, wanted, nowMs);
-      else this.passOn(exchange);
+    for (const one of fetch.waiters.splice(0)) {
+      if (one.exchange.finished) continue;
+      if (selects(one.exchange, stale)) this.elsewhere.hit(one, stale, nowMs);
+      else this.elsewhere.pass(one);
     }
     return true;
   }
 
-  private passOn(exchange: Exchange): void {
-    this.elsewhere.pass({ exchange, compiled: this.wanted.compiled, path: this.wanted.path });
+  private remember(fault: Fault, status: number): void {
+    const { wanted: { compiled, key }, fetch, context } = this;
+    const ttlMs = compiled.site.errorMinTtlS(status) * 1000;
+    if (context.rules.ttlFloors && ttlMs > 0 && !fetch.spoiled) {
+      rememberFailure(compiled.space, key, { fault, untilMs: context.clock.monotonicMs() + ttlMs });
+    }
   }
 
   private landed(body: StreamedBody): void {
@@ -280,14 +300,20 @@ class SharedFetch implements OriginListener {
   }
 }
 
+const waiter = ({ compiled, path }: Wanted, exchange: Exchange): Admitted => ({ exchange, compiled, path });
+
 /** True when the request is one that the stored answer is for (RFC 9111 section 4.1). */
 function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {
   return variant === null || variantKey(variant.baseKey, variant.names, exchange.request.fields) === key;
 }
 
 /** Starts an answer whose body is still arriving. @param block the head for this viewer */
-function serveShared(context: FlowContext, exchange: Exchange, { compiled }: Wanted, sharing: SharedAnswer, block: HeadBlock): void {
-  const head = context.fields.miss(exchange, block, compiled, missOutcome(block.status, 'uri-miss', null), sharing.ageS, true);
+function serveShared(context: FlowContext, { exchange, compiled }: Admitted, sharing: SharedAnswer, block: HeadBlock): void {
+  const { ageS, upstreamMs } = sharing;
+  const outcome = missOutcome(block.status, 'uri-miss', null);
+  const page = errorPageFor(exchange, compiled, block.status, outcome);
+  if (page !== null) { context.serve(page); return; }
+  const head = context.fields.miss(exchange, { block, compiled, outcome, ageS, upstreamMs }, true);
   if (exchange.request.method === 'HEAD') exchange.answer(head.block, head.own, null, sharing.bodyBytes);
   else exchange.onAbort = sharing.body.attach(exchange.begin(head.block, head.own, sharing.bodyBytes));
 }

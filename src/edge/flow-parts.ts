@@ -33,6 +33,8 @@ export interface FlowParts {
 export interface FlowContext extends FlowParts {
   readonly fields: AnswerFields;
   readonly refusals: Refusals;
+  /** Answers a request that was let in. */
+  serve(admitted: Admitted): void;
 }
 
 /** A request that was routed and let in. */

@@ -8,10 +8,12 @@ import { admissionOf, isShared, loops } from './admission';
 import { AnswerFields } from './answer-fields';
 import type { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
+import { errorPageFor } from './error-pages';
 import { Fetcher } from './fetching';
 import type { Admitted, FlowContext, FlowParts } from './flow-parts';
 import type { Exchange, RequestHandler } from './http/exchange';
-import type { Forwarded } from './outcome';
+import { failureOf } from './origin-failures';
+import { hitOutcome, type Forwarded } from './outcome';
 import { pass } from './passing';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
@@ -26,30 +28,39 @@ export class Flow {
   private readonly wallMs: () => number;
 
   constructor(parts: FlowParts) {
-    const fields = new AnswerFields(parts.identity, parts.cacheStatus);
-    this.context = { ...parts, fields, refusals: new Refusals(fields, parts.identity, parts.log) };
+    const fields = new AnswerFields(parts.identity, parts.clock, parts.cacheStatus);
+    const serve = (admitted: Admitted): void => this.serve(admitted);
+    this.context = { ...parts, fields, serve, refusals: new Refusals(fields, parts.identity, parts.log, serve) };
     this.wallMs = () => parts.clock.nowMs();
     this.fetcher = new Fetcher(this.context, {
       pass: (admitted) => this.pass(admitted, 'uri-miss'),
       want: (wanted, exchange) => { if (!this.fetcher.join(wanted, exchange)) this.fetcher.begin(wanted, exchange, null); },
-      hit: (exchange, object, { compiled }, nowMs) => this.hit(exchange, object, compiled, nowMs),
+      hit: ({ exchange, compiled }, object, nowMs) => this.hit(exchange, object, compiled, nowMs),
     });
   }
 
   readonly handle: RequestHandler = (exchange) => {
     const { request } = exchange;
-    const { sites, identity, refusals } = this.context;
+    const { sites, refusals } = this.context;
     const site = sites.find(request.host);
     if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
+    if ((compiled.responseHeaders?.serverTimingPercent ?? null) !== null) exchange.routedAtMs = this.context.clock.monotonicMs();
     const admission = admissionOf(request, compiled, this.context);
     if (admission.kind === 'redirect') refusals.redirectToHttps(exchange, compiled);
     else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);
-    else if (isShared(request, compiled)) this.lookUp({ exchange, compiled, path });
-    else if (loops(request, identity)) refusals.deny(exchange, compiled, 403, 'loop');
-    else this.pass({ exchange, compiled, path }, compiled.cached.has(request.method) ? 'bypass' : 'method');
+    else this.serve({ exchange, compiled, path });
   };
+
+  /** A request that was let in, or one that this edge makes itself. */
+  private serve(admitted: Admitted): void {
+    const { exchange, compiled } = admitted;
+    const { request } = exchange;
+    if (isShared(request, compiled)) this.lookUp(admitted);
+    else if (loops(request, this.context.identity)) this.context.refusals.deny(exchange, compiled, 403, 'loop');
+    else this.pass(admitted, compiled.cached.has(request.method) ? 'bypass' : 'method');
+  }
 
   private lookUp(admitted: Admitted): void {
     const { exchange, compiled, path } = admitted;
@@ -88,6 +99,8 @@ export class Flow {
       pass(this.context, { ...admitted, why: 'stale', stored: object });
       return;
     }
+    const failure = failureOf(compiled.space, wanted.key, nowMs);
+    if (failure !== null) { this.context.refusals.denyForOrigin(exchange, compiled, failure); return; }
     if (this.fetcher.join(wanted, exchange)) return;
     // A part or a head of something not at hand is not worth making others wait, and cannot be stored as the whole.
     const partial = request.method === 'HEAD' || field(request.fields, 'range') !== undefined;
@@ -98,6 +111,9 @@ export class Flow {
   }
 
   private hit(exchange: Exchange, object: StoredObject, compiled: CompiledBehavior, nowMs: number): void {
+    const { status } = object.block;
+    const page = status < 400 ? null : errorPageFor(exchange, compiled, status, hitOutcome(status));
+    if (page !== null) { this.serve(page); return; }
     deliverObject(exchange, object, this.context.fields.hit(exchange, object, compiled, nowMs), this.wallMs);
   }
 

@@ -1,7 +1,8 @@
 // One fetch that any number of requests share: those that came before its head wait, those after it join its body.
 import type { InFlight } from './cache/cache';
 import type { StreamedBody } from './cache/body';
-import type { Exchange, HeadBlock } from './http/exchange';
+import type { Admitted } from './flow-parts';
+import type { HeadBlock } from './http/exchange';
 
 /** What those who join an answer under way need to know of it. */
 export interface SharedAnswer {
@@ -11,6 +12,8 @@ export interface SharedAnswer {
   readonly bodyBytes: number | null;
   /** Age it came with, in seconds; null: none. */
   readonly ageS: number | null;
+  /** From asking the origin to its head. */
+  readonly upstreamMs: number;
   /** Request fields that select it among others, and the key that they give. */
   readonly names: readonly string[];
   readonly key: string;
@@ -20,7 +23,7 @@ export interface OriginFetch extends InFlight {
   readonly bornSeq: number;
   readonly purgePath: string;
   /** Requests that wait for the head, the one that began the fetch first; none for a revalidation behind a stale answer. */
-  readonly waiters: Exchange[];
+  readonly waiters: Admitted[];
   /** Set once the head said that the answer may be shared; those who come now join. */
   sharing: SharedAnswer | null;
   /** A write to the same target came meanwhile: nobody joins it any more, and it is not stored. */

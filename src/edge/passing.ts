@@ -3,6 +3,7 @@ import type { Fault } from '../base/fault';
 import type { Fields } from '../protocol/http/fields';
 import { StreamedBody, type BodySource } from './cache/body';
 import type { StoredObject } from './cache/cache';
+import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
 import { HeadBlock, type ViewerRequest } from './http/exchange';
@@ -26,7 +27,7 @@ export function pass(context: FlowContext, passed: Passed): void {
   const { exchange, compiled, path } = passed;
   const { request } = exchange;
   const { identity, clock } = context;
-  const listener = new PassedAnswer(context, passed, clock.nowMs());
+  const listener = new PassedAnswer(context, passed, clock.nowMs(), clock.monotonicMs());
   exchange.onAbort = () => listener.viewerLeft();
   askOrigins(context.origins, {
     compiled,
@@ -41,8 +42,12 @@ class PassedAnswer implements OriginListener {
   /** The viewer left before the head came. */
   gone = false;
   private body: StreamedBody | null = null;
+  /** Another answer went out instead; what still comes of this one is not heard. */
+  private turnedAway = false;
 
-  constructor(private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number) {}
+  constructor(
+    private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number, private readonly requestedAtMs: number,
+  ) {}
 
   viewerLeft(): void { this.gone = true; }
 
@@ -60,9 +65,18 @@ class PassedAnswer implements OriginListener {
       source.abort();
       return;
     }
+    const outcome = missOutcome(status, why, null);
+    const page = errorPageFor(exchange, compiled, status, outcome);
+    if (page !== null) {
+      this.turnedAway = true;
+      source.abort();
+      this.context.serve(page);
+      return;
+    }
     const block = new HeadBlock(status, viewerFields(fields, forwardsCookies(compiled)));
     const bodyBytes = announcedBytes(fields);
-    const head = this.context.fields.miss(exchange, block, compiled, missOutcome(status, why, null), sentAgeS(fields), false);
+    const upstreamMs = this.context.clock.monotonicMs() - this.requestedAtMs;
+    const head = this.context.fields.miss(exchange, { block, compiled, outcome, ageS: sentAgeS(fields), upstreamMs }, false);
     if (request.method === 'HEAD' || status === 204 || status === 304) {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
@@ -78,7 +92,7 @@ class PassedAnswer implements OriginListener {
   onError(fault: Fault): void {
     const { exchange, compiled } = this.passed;
     if (this.body !== null) { this.body.fail(); return; }
-    if (exchange.finished) return;
+    if (this.turnedAway || exchange.finished) return;
     logOriginFault(this.context, compiled, fault);
     this.context.refusals.denyForOrigin(exchange, compiled, fault);
   }
@@ -87,7 +101,8 @@ class PassedAnswer implements OriginListener {
     const { exchange, compiled, path, stored } = this.passed;
     if (stored === null) return;
     const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
-    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs });
+    const { requestedWallMs, requestedAtMs } = this;
+    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs });
   }
 }
 

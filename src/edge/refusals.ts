@@ -2,14 +2,21 @@
 import type { Fault } from '../base/fault';
 import type { Log } from '../base/log';
 import type { AnswerFields } from './answer-fields';
+import { errorPageFor } from './error-pages';
 import { HeadBlock, type Exchange } from './http/exchange';
 import type { Identity } from './identity';
+import type { Admitted } from './flow-parts';
 import { redirectOutcome, refusalOutcome } from './outcome';
 import { denialPage, type Denial } from './pages';
 import type { CompiledBehavior } from './sites';
 
+const ownTiming = { kind: 'own' } as const;
+
 export class Refusals {
-  constructor(private readonly fields: AnswerFields, private readonly identity: Identity, private readonly log: Log) {}
+  /** @param serve answers with an error page of the distribution instead */
+  constructor(
+    private readonly fields: AnswerFields, private readonly identity: Identity, private readonly log: Log, private readonly serve: (page: Admitted) => void,
+  ) {}
 
   redirectToHttps(exchange: Exchange, compiled: CompiledBehavior): void {
     const { request } = exchange;
@@ -19,7 +26,7 @@ export class Refusals {
     const query = request.query === null ? '' : `?${request.query}`;
     const head = this.fields.compose(exchange, {
       block: new HeadBlock(read ? 301 : 307, ['server', 'CloudFront', 'location', `https://${request.host}${request.path}${query}`]),
-      compiled, outcome: redirectOutcome, ageS: null, cacheStatus: '', requestId: this.identity.requestId(),
+      compiled, outcome: redirectOutcome, ageS: null, cacheStatus: '', requestId: this.identity.requestId(), timing: ownTiming,
     });
     exchange.answer(head.block, head.own, null);
   }
@@ -28,9 +35,12 @@ export class Refusals {
   deny(exchange: Exchange, compiled: CompiledBehavior | null, status: number, denial: Denial): void {
     if (exchange.finished) return;
     const requestId = this.identity.requestId();
-    const page = denialPage(status, denial, requestId);
+    const outcome = refusalOutcome(denial);
     this.log.debug('denied', { status, denial, host: exchange.request.host, requestId });
-    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome: refusalOutcome(denial), ageS: null, cacheStatus: '', requestId });
+    const custom = compiled === null ? null : errorPageFor(exchange, compiled, status, outcome);
+    if (custom !== null) { this.serve(custom); return; }
+    const page = denialPage(status, denial, requestId);
+    const head = this.fields.compose(exchange, { block: page.block, compiled, outcome, ageS: null, cacheStatus: '', requestId, timing: ownTiming });
     exchange.answer(head.block, head.own, page.body, page.body.length);
   }
 

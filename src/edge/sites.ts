@@ -4,7 +4,9 @@ import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
+import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
+import { ResponseHeaders } from './response-headers';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -22,6 +24,10 @@ export interface CompiledBehavior {
   /** Keys that viewers' URLs or cookies must be signed by, by id; null: they need not be. */
   readonly signedBy: ReadonlyMap<string, ViewerKey> | null;
   readonly space: Space<OriginFetch>;
+  /** Null: answers go out as they come. */
+  readonly responseHeaders: ResponseHeaders | null;
+  /** By the status of the error. */
+  readonly errorPages: ErrorPages;
 }
 
 export interface CompiledSite {
@@ -88,7 +94,10 @@ export class SiteTable {
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
-  const { behaviors } = site;
+  return matching(site.behaviors, path);
+}
+
+function matching(behaviors: readonly CompiledBehavior[], path: string): CompiledBehavior {
   const last = behaviors.length - 1;
   if (last > 0) {
     const normal = normalizePath(path);
@@ -109,28 +118,13 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const compiled: CompiledSite = {
     site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
-  for (const configured of site.behaviors) {
-    const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
-    const group = site.groups.find((candidate) => candidate.id === behavior.target);
-    const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
-    const missing = origins.includes(undefined);
-    if (missing || origins.length === 0) return { refused: `behaviour ${behavior.pattern} names an origin that is not there: ${behavior.target}` };
-    const found = origins as SiteOrigin[];
-    const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
-    if (signedBy?.includes(undefined) === true) return { refused: `behaviour ${behavior.pattern} names a public key that is not there` };
-    behaviors.push({
-      site: compiled,
-      behavior,
-      matches: compilePathPattern(behavior.pattern),
-      allowed: new Set(behavior.allowedMethods),
-      cached: new Set(behavior.cachedMethods),
-      keys: keyMaker(behavior.caching),
-      origins: found,
-      failoverStatuses: new Set(group?.statusCodes ?? []),
-      signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
-      space: spaceOf(site.id, found.map(fingerprint).join(' ')),
-    });
+  const plain: CompiledBehavior[] = [];
+  for (const behavior of site.behaviors) {
+    const one = compileBehavior(compiled, behavior, keys, spaceOf);
+    if ('refused' in one) return one;
+    plain.push(one);
   }
+  for (const one of plain) behaviors.push({ ...one, errorPages: compileErrorPages(site, one, (path) => matching(plain, path)) });
   return compiled;
 }
 
@@ -147,6 +141,35 @@ function keysOf(site: WebSite): ReadonlyMap<string, ViewerKey> | string {
     keys.set(key.id, key);
   }
   return keys;
+}
+
+/** A behaviour without its error pages, or why it cannot be served. */
+function compileBehavior(
+  compiled: CompiledSite, configured: SiteBehavior, publicKeys: ReadonlyMap<string, ViewerKey>, spaceOf: SpaceOf,
+): CompiledBehavior | { readonly refused: string } {
+  const { site } = compiled;
+  const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
+  const group = site.groups.find((candidate) => candidate.id === behavior.target);
+  const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
+  const refuse = (what: string): { readonly refused: string } => ({ refused: `behaviour ${behavior.pattern} names ${what}` });
+  if (origins.includes(undefined) || origins.length === 0) return refuse(`an origin that is not there: ${behavior.target}`);
+  const signedBy = behavior.access.signedBy?.map((id) => publicKeys.get(id));
+  if (signedBy?.includes(undefined) === true) return refuse('a public key that is not there');
+  const found = origins as SiteOrigin[];
+  return {
+    site: compiled,
+    behavior,
+    matches: compilePathPattern(behavior.pattern),
+    allowed: new Set(behavior.allowedMethods),
+    cached: new Set(behavior.cachedMethods),
+    keys: keyMaker(behavior.caching),
+    origins: found,
+    failoverStatuses: new Set(group?.statusCodes ?? []),
+    signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
+    space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+    responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    errorPages: noPages,
+  };
 }
 
 /** What decides which content an origin gives: its address, path and the fields we add. Time-outs do not. */

@@ -17,8 +17,9 @@ export interface OriginHead {
   readonly fields: Fields;
   /** Monotonic time of arrival. */
   readonly arrivedAtMs: number;
-  /** Wall time at which the request was sent. */
+  /** When the request was sent, by the wall clock and by the monotonic one. */
   readonly requestedWallMs: number;
+  readonly requestedAtMs: number;
 }
 
 /** @param bodyBytes announced; null: not said */

@@ -1,6 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCountries, SiteErrorPage, SiteOrigin, SiteOriginGroup, SitePublicKey,
+  Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
+  SiteOriginGroup, SitePublicKey, SiteResponseHeaders,
   StreamingSite, WebSite,
 } from './site';
 
@@ -17,8 +18,11 @@ const text: Check = (value, at) => typeof value === 'string' && value.length <= 
 const filled: Check = (value, at) => typeof value === 'string' && value !== '' && value.length <= textCharsMax ? null : at;
 const flag: Check = (value, at) => typeof value === 'boolean' ? null : at;
 const count: Check = (value, at) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? null : at;
-/** Seconds; CloudFront's TTLs may be fractions in old configurations. */
-const seconds: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
+/** Any amount that may be a fraction. */
+const amount: Check = (value, at) => typeof value === 'number' && Number.isFinite(value) && value >= 0 ? null : at;
+
+/** CloudFront's TTLs may be fractions in old configurations. */
+const seconds = amount;
 
 const orNull = (check: Check): Check => (value, at) => value === null ? null : check(value, at);
 const orAbsent = (check: Check): Check => (value, at) => value === undefined ? null : check(value, at);
@@ -57,6 +61,12 @@ const caching = shape<SiteCaching>({
 const access = shape<SiteAccess>({ closed: orNull(text), signedBy: orNull(listOf(filled)) });
 const publicKey = shape<SitePublicKey>({ id: filled, pem: filled });
 const countries = shape<SiteCountries>({ mode: oneOf('only', 'except'), codes: listOf(filled) });
+const cors = shape<SiteCors>({
+  allowOrigins: listOf(filled), allowHeaders: text, allowMethods: text, exposeHeaders: text, allowCredentials: flag, maxAgeS: orNull(count), override: flag,
+});
+const responseHeaders = shape<SiteResponseHeaders>({
+  removed: listOf(filled), added: listOf(shape<SiteField>({ name: filled, value: text, override: flag })), cors: orNull(cors), serverTimingPercent: orNull(amount),
+});
 
 const behavior = shape<SiteBehavior>({
   pattern: filled,
@@ -69,6 +79,7 @@ const behavior = shape<SiteBehavior>({
   forward: requestSelection,
   forwardOtherHeaders: flag,
   compress: flag,
+  responseHeaders: orNull(responseHeaders),
   access,
 });
 

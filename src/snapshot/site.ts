@@ -32,6 +32,39 @@ export interface SiteCaching {
 
 export type ViewerProtocol = 'allow-all' | 'https-only' | 'redirect-to-https';
 
+/** A field that answers get. */
+export interface SiteField {
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
+  /** It counts against one that the origin sent. */
+  readonly override: boolean;
+}
+
+/** How CORS requests are answered; the lists are the texts that their fields hold. */
+export interface SiteCors {
+  /** `*`, or origins: scheme where it counts, a host that may start with `*.`, a port where there is one (`*`: any). */
+  readonly allowOrigins: readonly string[];
+  readonly allowHeaders: string;
+  readonly allowMethods: string;
+  /** Empty: no such field. */
+  readonly exposeHeaders: string;
+  readonly allowCredentials: boolean;
+  readonly maxAgeS: number | null;
+  /** They count against those that the origin sent. */
+  readonly override: boolean;
+}
+
+/** What answers of a behaviour lose and get on their way to the viewer. */
+export interface SiteResponseHeaders {
+  /** Lower-case names. Removed before anything is added. */
+  readonly removed: readonly string[];
+  readonly added: readonly SiteField[];
+  readonly cors: SiteCors | null;
+  /** Percentage of answers that get a Server-Timing field; null: none, whatever the viewer asks for. */
+  readonly serverTimingPercent: number | null;
+}
+
 export interface SiteBehavior {
   /** CloudFront path pattern (`*`, `?`); the default behaviour's is `*`. */
   readonly pattern: string;
@@ -53,6 +86,8 @@ export interface SiteBehavior {
    */
   readonly forwardOtherHeaders: boolean;
   readonly compress: boolean;
+  /** Null: answers go out as they come. */
+  readonly responseHeaders: SiteResponseHeaders | null;
   readonly access: SiteAccess;
 }
 

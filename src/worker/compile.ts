@@ -3,12 +3,14 @@
 // The only file that speaks both vocabularies: CloudFront's (model/) and the edge's (snapshot/site).
 import type {
   CacheBehavior, CachePolicyConfig, DefaultCacheBehavior, DistributionConfig, ForwardedValues, Origin, OriginGroup, OriginRequestPolicyConfig,
-  StreamingDistributionConfig,
+  ResponseHeadersPolicyConfig, StreamingDistributionConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
-import { managedCachePolicy, managedOriginRequestPolicy } from '../model/managed-policies';
+import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
+import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, StreamingSite, WebSite,
+  RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders,
+  StreamingSite, WebSite,
 } from '../snapshot/site';
 import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
@@ -88,6 +90,7 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     ...request,
     compress: behavior.Compress === true,
     access: accessOf(config, behavior, lookup),
+    responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
   };
 }
 
@@ -116,6 +119,12 @@ function policyRequest(behavior: Behavior, lookup: Lookup): RequestPart {
     },
     forwardOtherHeaders: false,
   };
+}
+
+function responseHeadersOf(id: string, lookup: Lookup): SiteResponseHeaders | null {
+  if (id === '') return null;
+  const policy = managedResponseHeadersPolicy(id) ?? configOf<ResponseHeadersPolicyConfig>({ kind: 'response-headers-policy', id }, lookup);
+  return { removed: removedHeaders(policy), added: addedHeaders(policy), cors: corsHeaders(policy), serverTimingPercent: serverTimingPercent(policy) };
 }
 
 function cachingOf(policy: CachePolicyConfig): SiteCaching {

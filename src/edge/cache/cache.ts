@@ -5,7 +5,9 @@
 import { assert } from '../../base/assert';
 import type { Purge } from '../../snapshot/site';
 import { validatorsOf, type Validators } from '../../protocol/http/conditional';
+import type { PreparedHeads } from '../answer-fields';
 import type { HeadBlock } from '../http/exchange';
+import type { OriginFailed } from '../origin-failures';
 import { PurgeIndex } from './purge-index';
 import { SieveList, type SieveLinks } from './sieve';
 
@@ -44,6 +46,8 @@ export class Space<F extends InFlight = InFlight> {
   readonly fetches = new Map<string, F>();
   /** Keys whose last answer could not be shared, with the time until which requests do not wait for each other. */
   readonly unshared = new Map<string, number>();
+  /** Keys for which the origin gave no answer. */
+  readonly failures = new Map<string, OriginFailed>();
   /** Keys under which variants are stored, with what selects them; as many as there are stored variants at most. */
   readonly variants = new Map<string, VariantSet>();
   /** Objects whose key holds more than their purge path, by that path. */
@@ -79,8 +83,8 @@ export class StoredObject implements SieveLinks<StoredObject> {
   private validatorsSeen: Validators | null = null;
   /** Until when it is served without a question: its freshness, or a while longer after the origin failed. */
   servedUntilMs: number;
-  /** Head for hits, made at the first one, with the behaviour it was made for. */
-  prepared: { readonly for: unknown; readonly block: HeadBlock } | null = null;
+  /** Heads for hits, made at the first ones. */
+  prepared: PreparedHeads | null = null;
 
   constructor(
     readonly space: Space,
@@ -196,7 +200,9 @@ export class Cache<F extends InFlight = InFlight> {
   /** Puts an invalidation in force. */
   purge(purge: Purge): void {
     // Nothing of a site that this edge does not serve can be in the cache, and its index would never be freed.
-    if (!this.spaces.has(purge.site)) return;
+    const ofSite = this.spaces.get(purge.site);
+    if (ofSite === undefined) return;
+    for (const space of ofSite.values()) space.failures.clear();
     this.newestSeq = Math.max(this.newestSeq, purge.seq);
     this.indexOf(purge.site).add(purge.seq, purge.paths, purge.tags);
     this.scheduleSweep();

@@ -69,6 +69,8 @@ export interface Exchange {
   inform(status: number, fields: Fields): void;
   /** The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it. */
   body(): Readable;
+  /** Monotonic time at which it was handled, set where a behaviour's answers tell how long they took; else 0. */
+  routedAtMs: number;
   /** What became of it, set when it is answered; for the access log. */
   outcome: Outcome | null;
   /** Called once if the viewer leaves before the answer ended. */

@@ -31,6 +31,7 @@ type Framing = 'length' | 'chunked' | 'close' | 'none';
 
 export class Http1Exchange implements Exchange {
   outcome: Outcome | null = null;
+  routedAtMs = 0;
   onAbort: (() => void) | null = null;
   finished = false;
   private started = false;

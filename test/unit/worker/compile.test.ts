@@ -46,6 +46,13 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
   ['methods named', { CachePolicyId: optimized, AllowedMethods: { Quantity: 3, Items: ['GET', 'HEAD', 'OPTIONS'], CachedMethods: list('GET', 'HEAD', 'OPTIONS') } },
     { allowedMethods: ['GET', 'HEAD', 'OPTIONS'], cachedMethods: ['GET', 'HEAD', 'OPTIONS'] }],
   ['compression', { CachePolicyId: optimized, Compress: true }, { compress: true }],
+  ['no response headers policy', { CachePolicyId: optimized, ResponseHeadersPolicyId: '' }, { responseHeaders: null }],
+  ['a managed response headers policy', { CachePolicyId: optimized, ResponseHeadersPolicyId: '60669652-455b-4ae9-85a4-c4c02393f86c' }, {
+    responseHeaders: {
+      removed: [], added: [], serverTimingPercent: null,
+      cors: { allowOrigins: ['*'], allowHeaders: '*', allowMethods: 'GET, HEAD', exposeHeaders: '', allowCredentials: false, maxAgeS: null, override: false },
+    },
+  }],
   ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { access: { closed: null, signedBy: null } }],
   ['trusted signers', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { access: { closed: 'trusted signers', signedBy: null } }],
   ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { access: { closed: 'field-level encryption', signedBy: null } }],
