@@ -8,6 +8,7 @@ import { strongValidatorOf, type StrongValidator } from '../protocol/http/condit
 import { field, without, type Fields } from '../protocol/http/fields';
 import { parseContentRange, type ByteSpan } from '../protocol/http/range';
 import type { FreshAnswer } from './answer-fields';
+import { cacheTagsOf } from './cache-tags';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
 import { PartedBody } from './cache/parts';
@@ -58,7 +59,7 @@ export class Fetcher {
   join(wanted: Wanted, exchange: Exchange): boolean {
     const { space } = wanted.compiled;
     const fetch = space.fetches.get(wanted.key);
-    if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, []) > fetch.bornSeq) return false;
+    if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, fetch.sharing?.tags ?? []) > fetch.bornSeq) return false;
     const { sharing } = fetch;
     if (sharing === null) {
       fetch.waiters.push(waiter(wanted, exchange));
@@ -220,7 +221,7 @@ class SharedFetch implements OriginListener {
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
     const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
-    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, names, key };
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, tags: cacheTagsOf(head.fields, compiled.site.site.cacheTagField), names, key };
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
@@ -273,7 +274,7 @@ class SharedFetch implements OriginListener {
     const fields = without(coded, new Set(reuse.withheld));
     const body = new PartedBody<PartFeed>(bodyBytes, partBytesFor(context.objectBytesMax), validator, bodyBytes > context.objectBytesMax);
     const object = new StoredObject(
-      compiled.space, key, wanted.purgePath, [], fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
+      compiled.space, key, wanted.purgePath, cacheTagsOf(head.fields, compiled.site.site.cacheTagField), fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
       freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), names.length === 0 ? null : { baseKey: wanted.baseKey, names }, body,
     );
     if (!fetch.spoiled) context.cache.store(object);
@@ -363,7 +364,7 @@ class SharedFetch implements OriginListener {
     if (fetch.spoiled) return;
     const variant = sharing.names.length === 0 ? null : { baseKey: wanted.baseKey, names: sharing.names };
     context.cache.store(new StoredObject(
-      wanted.compiled.space, sharing.key, wanted.purgePath, [], fetch.bornSeq, sharing.block, body.segments(), body.bytes,
+      wanted.compiled.space, sharing.key, wanted.purgePath, sharing.tags, fetch.bornSeq, sharing.block, body.segments(), body.bytes,
       freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), variant,
     ));
   }

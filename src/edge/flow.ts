@@ -15,6 +15,7 @@ import { failureOf } from './origin-failures';
 import { hitOutcome, type Forwarded } from './outcome';
 import { partBytesFor, rangeToAsk, servePart } from './part-fetching';
 import { pass } from './passing';
+import { purgeForm } from './path-pattern';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
@@ -89,7 +90,7 @@ export class Flow {
       this.hit(exchange, object, compiled, nowMs);
       return;
     }
-    const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: keys.purgePath(keyed) };
+    const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: purgeForm(keys.purgePath(keyed)) };
     if (object !== null && use !== 'validate') {
       this.stored(exchange, object, wanted, nowMs);
       if (use === 'serve-and-revalidate' && !space.fetches.has(key)) this.fetcher.begin(wanted, null, object);

@@ -5,7 +5,7 @@ import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
 import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
-import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
+import { compilePathPattern, normalizePath, purgeForm, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
@@ -50,8 +50,9 @@ export class SiteTable {
   /** The paths an invalidation means: `/` is the default root object as well, which is stored under its own name. */
   purgedPaths(id: string, paths: readonly string[]): readonly string[] {
     const site = this.byId.get(id);
-    if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return paths;
-    return [...paths, `/${site.defaultRootObject}`];
+    const forms = paths.map(purgeForm);
+    if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return forms;
+    return [...forms, purgeForm(`/${site.defaultRootObject}`)];
   }
 
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */

@@ -111,7 +111,7 @@ export const effects: Readonly<Record<string, Rule>> = {
   'ViewerMtlsConfig.Mode': closed('viewers\' certificates cannot be checked yet', 'optional'),
   'ViewerMtlsConfig.TrustStoreConfig.*': ignored('viewers\' certificates cannot be checked yet'),
   'ConnectionFunctionAssociation.*': ignored('connection functions are not run'),
-  'CacheTagConfig.HeaderName': ignored('objects are not tagged yet'),
+  'CacheTagConfig.HeaderName': enforced,
 };
 
 /** The rule for a member; null for one that the table does not know. @param pattern its path with `[]` for items */

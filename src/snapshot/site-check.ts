@@ -109,7 +109,7 @@ const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, response
 
 const webSite = shape<WebSite>({
   kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
-  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage),
+  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled),
   publicKeys: listOf(publicKey), countries: orNull(countries),
 });
 

@@ -174,6 +174,8 @@ export interface WebSite extends SiteIdentity {
   readonly origins: readonly SiteOrigin[];
   readonly groups: readonly SiteOriginGroup[];
   readonly errorPages: readonly SiteErrorPage[];
+  /** Lower-case name of the field by which origins tag what they answer; null: nothing is tagged. */
+  readonly cacheTagField: string | null;
   /** Those that the behaviours' `signedBy` name. */
   readonly publicKeys: readonly SitePublicKey[];
   /** Null: viewers are let in from anywhere. */

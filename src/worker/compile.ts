@@ -59,6 +59,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       responseStatus: page.ResponseCode === undefined || page.ResponseCode === '' ? null : Number(page.ResponseCode),
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
+    cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, lookup),
     countries: null,
   };

@@ -39,6 +39,7 @@ test('a site has its identity, its names in lower case and its behaviours in ord
   expect(site).toMatchObject({ kind: 'web', id: 'E1', seq: 7, enabled: true, hosts: ['d1.cloudfront.localhost', 'www.example.com', '*.example.com'], defaultRootObject: 'index.html' });
   expect(site.behaviors.map((one) => [one.pattern, one.viewerProtocol])).toEqual([['/a/*', 'https-only'], ['*.jpg', 'redirect-to-https'], ['*', 'allow-all']]);
   expect(web({}, { enabled: false }).enabled).toBe(false);
+  expect([web().cacheTagField, web({ CacheTagConfig: { HeaderName: 'Edge-Cache-Tag' } }).cacheTagField]).toEqual([null, 'edge-cache-tag']);
 });
 
 test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
