@@ -1,22 +1,28 @@
 // Asking an origin once for all who want the same answer: fresh for the first time, or to learn whether a stale one is still right.
 //
-// A fetch ends in one of five ways: the answer is shared and stored; it is for one viewer only and the others ask for
-// themselves; a 304 renews the stale object; the stale object stands in for an origin that failed; or nobody answered.
+// A fetch ends in one of six ways: the answer is shared and stored whole; it is shared, and stored in parts as they come; it is for
+// one viewer only and the others ask for themselves; a 304 renews the stale object; the stale object stands in for an origin that
+// failed; or nobody answered.
 import type { Fault } from '../base/fault';
-import { without, type Fields } from '../protocol/http/fields';
+import { strongValidatorOf, type StrongValidator } from '../protocol/http/conditional';
+import { field, without, type Fields } from '../protocol/http/fields';
+import { parseContentRange, type ByteSpan } from '../protocol/http/range';
 import type { FreshAnswer } from './answer-fields';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
+import { PartedBody } from './cache/parts';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
-import type { Kept } from './freshness';
+import type { Kept, Reuse } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
 import type { OriginFetch, SharedAnswer } from './origin-fetch';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, refreshHitOutcome } from './outcome';
+import { firstWhole, lastWhole, PartFeed } from './part-feed';
+import { partBytesFor, servePart } from './part-fetching';
 import { logOriginFault } from './passing';
 import { rememberFailure } from './origin-failures';
 import { statusOfFault } from './refusals';
@@ -39,7 +45,7 @@ export interface Elsewhere {
   /** Joins or begins a fetch under another key. */
   want(wanted: Wanted, exchange: Exchange): void;
   /** Serves a stored object; @param nowMs monotonic */
-  hit(admitted: Admitted, object: StoredObject, nowMs: number): void;
+  hit(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void;
 }
 
 export class Fetcher {
@@ -70,8 +76,9 @@ export class Fetcher {
    * Begins a fetch.
    * @param exchange who waits for it; null: nobody, a stale answer was served meanwhile
    * @param stale is revalidated when it can be
+   * @param range asked for when the whole is not wanted; null: the whole
    */
-  begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null): void {
+  begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null, range: string | null = null): void {
     const { cache, origins, identity, clock } = this.context;
     const own = { ...wanted, baseKey: ownCopy(wanted.baseKey), key: ownCopy(wanted.key), purgePath: ownCopy(wanted.purgePath) };
     const { compiled } = own;
@@ -85,6 +92,7 @@ export class Fetcher {
       requestFor: (origin) => {
         const request = originRequest(template, own.path, compiled, origin, 'shared', identity, identity.requestId());
         if (stale !== null) request.fields.push(...revalidationFields(stale));
+        if (range !== null) request.fields.push('range', range);
         return request;
       },
       body: null,
@@ -96,6 +104,7 @@ export class Fetcher {
 /** One fetch under way, from its head to its last byte. */
 class SharedFetch implements OriginListener {
   private body: StreamedBody | null = null;
+  private feed: PartFeed | null = null;
   /** Called once all of a body was kept; null while, or when, it may not be. */
   private store: (() => void) | null = null;
   /** The answer is not wanted any more; what still comes of it is not heard. */
@@ -124,15 +133,25 @@ class SharedFetch implements OriginListener {
     } else if (status === 304 && this.stale !== null) {
       this.turnedAway = true;
       this.refresh(this.stale, head);
+    } else if (status === 206) {
+      this.receiveRange(head, source);
+    } else if (status === 416) {
+      this.turnedAway = true;
+      source.abort();
+      this.askAnew();
     } else {
       this.receive(head, source);
     }
   }
 
-  onData(piece: Buffer): void { if (!this.turnedAway && this.body?.open === true) this.body.push(piece); }
+  onData(piece: Buffer): void {
+    if (this.feed !== null) this.feed.push(piece);
+    else if (!this.turnedAway && this.body?.open === true) this.body.push(piece);
+  }
 
   onEnd(): void {
     const { body } = this;
+    this.feed?.finish();
     if (this.turnedAway || body === null) return;
     if (body.open) {
       const kept = body.mode === 'keeping';
@@ -143,6 +162,7 @@ class SharedFetch implements OriginListener {
   }
 
   onError(fault: Fault): void {
+    this.feed?.finish();
     if (this.turnedAway) return;
     if (this.body !== null) {
       this.body.fail();
@@ -163,7 +183,15 @@ class SharedFetch implements OriginListener {
     const { cache, objectBytesMax, clock } = context;
     const { compiled } = wanted;
     const bodyBytes = announcedBytes(head.fields);
-    const reuse = judge(context, wanted, head, bodyBytes);
+    let reuse = judge(context, wanted, head, bodyBytes);
+    if (reuse.kind === 'store' && bodyBytes !== null && bodyBytes > objectBytesMax) {
+      const validator = head.status === 200 ? strongValidatorOf(head.fields, clock.nowMs()) : null;
+      if (validator !== null) {
+        this.receiveParts(head, source, reuse, validator, { start: 0, end: bodyBytes }, bodyBytes);
+        return;
+      }
+      reuse = { kind: 'pass', why: 'too-large' };
+    }
     const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
     const ageS = sentAgeS(head.fields);
@@ -182,14 +210,86 @@ class SharedFetch implements OriginListener {
     this.answerAll(sharing, block);
   }
 
+  /** Part of an object that is not here: kept when more of it can be asked for and told to be of the same (RFC 9111 section 3.4). */
+  private receiveRange(head: OriginHead, source: BodySource): void {
+    const { context, wanted } = this;
+    const range = parseContentRange(field(head.fields, 'content-range'));
+    const announced = announcedBytes(head.fields);
+    const validator = strongValidatorOf(head.fields, context.clock.nowMs());
+    const whole: OriginHead = { ...head, status: 200, fields: without(head.fields, contentRangeOnly) };
+    const reuse: Reuse = range === null || range.span === null || range.bodyBytes === null || validator === null
+      || (announced !== null && announced !== range.span.end - range.span.start)
+      ? { kind: 'pass', why: 'partial' } : judge(context, wanted, whole, range.bodyBytes);
+    if (reuse.kind === 'store') {
+      const { span, bodyBytes } = range as { span: ByteSpan; bodyBytes: number };
+      this.receiveParts(whole, source, reuse, validator as StrongValidator, span, bodyBytes);
+      return;
+    }
+    context.log.debug('not stored', { site: wanted.compiled.site.site.id, why: reuse.why });
+    this.turnedAway = true;
+    source.abort();
+    markUnshared(context, wanted, rangesOf(wanted.key));
+    this.askAnew();
+  }
+
+  /** The answer is stored in parts as they come, and everybody is served from there. @param span what of the body it holds */
+  private receiveParts(head: OriginHead, source: BodySource, reuse: Kept, validator: StrongValidator, span: ByteSpan, bodyBytes: number): void {
+    const { context, wanted, fetch } = this;
+    const { compiled } = wanted;
+    this.turnedAway = true;
+    const names = selectingNames(head.fields, compiled).map(ownCopy);
+    const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
+    const fields = without(keptFields(head.fields, compiled, context.clock.nowMs()), new Set(reuse.withheld));
+    const body = new PartedBody<PartFeed>(bodyBytes, partBytesFor(context.objectBytesMax), validator, bodyBytes > context.objectBytesMax);
+    const object = new StoredObject(
+      compiled.space, key, wanted.purgePath, [], fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
+      freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), names.length === 0 ? null : { baseKey: wanted.baseKey, names }, body,
+    );
+    if (!fetch.spoiled) context.cache.store(object);
+    this.forget();
+    const first = firstWhole(body, span);
+    const feed = lastWhole(body, span) < first ? null : new PartFeed(context, body, first, lastWhole(body, span));
+    const ageS = sentAgeS(head.fields);
+    const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
+    const outcome = missOutcome(head.status, 'uri-miss', null);
+    for (const one of fetch.waiters.splice(0)) {
+      const { exchange } = one;
+      if (exchange.finished) continue;
+      const own = variantKey(wanted.baseKey, names, exchange.request.fields);
+      if (own !== key) {
+        if (own === wanted.key) this.elsewhere.pass(one);
+        else this.elsewhere.want({ ...wanted, compiled: one.compiled, key: own, request: plain(exchange.request) }, exchange);
+        continue;
+      }
+      servePart(context, exchange, object, { ...wanted, compiled: one.compiled, key }, (to, { block }) =>
+        context.fields.miss(to, { block, compiled: one.compiled, outcome, ageS, upstreamMs }, true));
+    }
+    if (feed === null || feed.over) {
+      source.abort();
+      return;
+    }
+    this.feed = feed;
+    feed.begin(source, span);
+  }
+
+  /** The answer to a range is of no use to others: who wants a range asks for it alone, who wants the whole begins again. */
+  private askAnew(): void {
+    const { wanted } = this;
+    this.forget();
+    for (const one of this.fetch.waiters.splice(0)) {
+      const { exchange, compiled } = one;
+      if (exchange.finished) continue;
+      if (exchange.request.method === 'HEAD' || field(exchange.request.fields, 'range') !== undefined) this.elsewhere.pass(one);
+      else this.elsewhere.want({ ...wanted, compiled, request: plain(exchange.request) }, exchange);
+    }
+  }
+
   /** The answer is for one viewer: the first gets it, the others ask for themselves. */
   private answerOne(answer: FreshAnswer, body: StreamedBody, bodyBytes: number | null): void {
     const { wanted, context } = this;
     const waiters = this.fetch.waiters.splice(0);
     this.forget();
-    const { unshared } = wanted.compiled.space;
-    if (unshared.size >= unsharedKeysMax) unshared.clear();
-    unshared.set(wanted.key, context.clock.monotonicMs() + unsharedMs);
+    markUnshared(context, wanted, wanted.key);
     let answered = false;
     for (const one of waiters) {
       const { exchange, compiled } = one;
@@ -254,7 +354,8 @@ class SharedFetch implements OriginListener {
         cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
         timing: { kind: 'refresh', upstreamMs: head.arrivedAtMs - head.requestedAtMs },
       });
-      deliverObject(exchange, object, composed, () => context.clock.nowMs());
+      if (object.parts === null) deliverObject(exchange, object, composed, () => context.clock.nowMs());
+      else servePart(context, exchange, object, { ...wanted, compiled }, () => composed);
     }
   }
 
@@ -269,7 +370,7 @@ class SharedFetch implements OriginListener {
     this.forget();
     for (const one of fetch.waiters.splice(0)) {
       if (one.exchange.finished) continue;
-      if (selects(one.exchange, stale)) this.elsewhere.hit(one, stale, nowMs);
+      if (selects(one.exchange, stale)) this.elsewhere.hit(one.exchange, stale, { ...wanted, compiled: one.compiled }, nowMs);
       else this.elsewhere.pass(one);
     }
     return true;
@@ -301,6 +402,16 @@ class SharedFetch implements OriginListener {
 }
 
 const waiter = ({ compiled, path }: Wanted, exchange: Exchange): Admitted => ({ exchange, compiled, path });
+function markUnshared({ clock }: FlowContext, { compiled }: Wanted, key: string): void {
+  const { unshared } = compiled.space;
+  if (unshared.size >= unsharedKeysMax) unshared.clear();
+  unshared.set(key, clock.monotonicMs() + unsharedMs);
+}
+
+const contentRangeOnly: ReadonlySet<string> = new Set(['content-range']);
+
+/** Under which name it is remembered that ranges of a key's object cannot be shared. */
+export const rangesOf = (key: string): string => `${key}\nranges`;
 
 /** True when the request is one that the stored answer is for (RFC 9111 section 4.1). */
 function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {

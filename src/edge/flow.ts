@@ -3,17 +3,17 @@
 // This file holds the branches; what happens in each stands in the files it calls. A hit takes no promise and one write.
 import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDirectives } from '../protocol/http/caching';
-import { field } from '../protocol/http/fields';
 import { admissionOf, isShared, loops } from './admission';
 import { AnswerFields } from './answer-fields';
 import type { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
-import { Fetcher } from './fetching';
+import { Fetcher, rangesOf } from './fetching';
 import type { Admitted, FlowContext, FlowParts } from './flow-parts';
 import type { Exchange, RequestHandler } from './http/exchange';
 import { failureOf } from './origin-failures';
 import { hitOutcome, type Forwarded } from './outcome';
+import { partBytesFor, rangeToAsk, servePart } from './part-fetching';
 import { pass } from './passing';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
@@ -26,16 +26,18 @@ export class Flow {
   private readonly context: FlowContext;
   private readonly fetcher: Fetcher;
   private readonly wallMs: () => number;
+  private readonly partBytes: number;
 
   constructor(parts: FlowParts) {
     const fields = new AnswerFields(parts.identity, parts.clock, parts.cacheStatus);
     const serve = (admitted: Admitted): void => this.serve(admitted);
     this.context = { ...parts, fields, serve, refusals: new Refusals(fields, parts.identity, parts.log, serve) };
     this.wallMs = () => parts.clock.nowMs();
+    this.partBytes = partBytesFor(parts.objectBytesMax);
     this.fetcher = new Fetcher(this.context, {
       pass: (admitted) => this.pass(admitted, 'uri-miss'),
       want: (wanted, exchange) => { if (!this.fetcher.join(wanted, exchange)) this.fetcher.begin(wanted, exchange, null); },
-      hit: ({ exchange, compiled }, object, nowMs) => this.hit(exchange, object, compiled, nowMs),
+      hit: (exchange, object, wanted, nowMs) => this.stored(exchange, object, wanted, nowMs),
     });
   }
 
@@ -74,14 +76,14 @@ export class Flow {
     const nowMs = clock.monotonicMs();
     const demand = rules.requestDirectives ? requestDirectives(request.fields) : null;
     const use = object === null ? 'validate' : demand === null ? reusability(object, nowMs) : demandedReusability(object, demand, nowMs);
-    if (object !== null && use === 'serve') {
+    if (object !== null && use === 'serve' && object.parts === null) {
       this.hit(exchange, object, compiled, nowMs);
       return;
     }
     const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: keys.purgePath(keyed) };
-    if (object !== null && use === 'serve-and-revalidate') {
-      this.hit(exchange, object, compiled, nowMs);
-      if (!space.fetches.has(key)) this.fetcher.begin(wanted, null, object);
+    if (object !== null && use !== 'validate') {
+      this.stored(exchange, object, wanted, nowMs);
+      if (use === 'serve-and-revalidate' && !space.fetches.has(key)) this.fetcher.begin(wanted, null, object);
       return;
     }
     if (loops(request, identity)) refusals.deny(exchange, compiled, 403, 'loop');
@@ -102,12 +104,24 @@ export class Flow {
     const failure = failureOf(compiled.space, wanted.key, nowMs);
     if (failure !== null) { this.context.refusals.denyForOrigin(exchange, compiled, failure); return; }
     if (this.fetcher.join(wanted, exchange)) return;
-    // A part or a head of something not at hand is not worth making others wait, and cannot be stored as the whole.
-    const partial = request.method === 'HEAD' || field(request.fields, 'range') !== undefined;
-    const until = compiled.space.unshared.get(wanted.key);
-    if (object === null && partial) this.pass(admitted, request.method === 'HEAD' ? 'method' : 'partial');
-    else if (object === null && until !== undefined && until > nowMs) this.pass(admitted, 'uri-miss');
-    else this.fetcher.begin(wanted, exchange, object);
+    // Of an object that is stored whole, all of a newer one is wanted.
+    const range = object === null || object.parts !== null ? rangeToAsk(request, this.partBytes) : null;
+    if (object === null && request.method === 'HEAD') this.pass(admitted, 'method');
+    else if (object === null && this.isUnshared(wanted, range, nowMs)) this.pass(admitted, range === null ? 'uri-miss' : 'partial');
+    else this.fetcher.begin(wanted, exchange, object, range);
+  }
+
+  /** True when the last answer to the same question could not be shared. */
+  private isUnshared({ compiled, key }: Wanted, range: string | null, nowMs: number): boolean {
+    const { unshared } = compiled.space;
+    if (unshared.size === 0) return false;
+    const untilMs = Math.max(unshared.get(key) ?? 0, range === null ? 0 : unshared.get(rangesOf(key)) ?? 0);
+    return untilMs > nowMs;
+  }
+
+  private stored(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void {
+    if (object.parts === null) this.hit(exchange, object, wanted.compiled, nowMs);
+    else servePart(this.context, exchange, object, wanted, null);
   }
 
   private hit(exchange: Exchange, object: StoredObject, compiled: CompiledBehavior, nowMs: number): void {

@@ -153,9 +153,17 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.headSeen = true;
+    let paused = false;
     this.listener.onHead(status, fieldsOf(controller.rawHeaders as Buffer[]), {
-      pause: () => controller.pause(),
-      resume: () => controller.resume(),
+      pause: () => {
+        paused = true;
+        controller.pause();
+      },
+      // One answer may be resumed while undici hands over a piece of another, which it asserts never happens: a moment later, then.
+      resume: () => {
+        paused = false;
+        queueMicrotask(() => { if (!paused && !this.ended) controller.resume(); });
+      },
       abort: () => controller.abort(new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer')),
     });
   }

@@ -37,6 +37,7 @@ export function renewed(context: FlowContext, wanted: Wanted, stale: StoredObjec
   return {
     object: new StoredObject(
       stale.space, stale.key, stale.purgePath, stale.tags, bornSeq, new HeadBlock(status, kept), stale.segments, stale.bodyBytes, freshness, stale.variant,
+      stale.parts,
     ),
     reusable: reuse.kind === 'store',
   };

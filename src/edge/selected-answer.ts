@@ -1,7 +1,7 @@
 // Which answer a stored 200 gives a request: the whole, nothing new, a part, or none of it (RFC 9110 sections 13 and 14). Pure.
 import { ifRangeHolds, isNotModified, type Validators } from '../protocol/http/conditional';
 import type { Fields } from '../protocol/http/fields';
-import { parseRange, resolveRange, type ByteSpan } from '../protocol/http/range';
+import { isAscending, parseRange, resolveRange, type ByteSpan } from '../protocol/http/range';
 import type { ViewerRequest } from './http/exchange';
 
 /** What a request's conditions and ranges are compared with. */
@@ -13,7 +13,8 @@ export interface Selectable {
 export type SelectedAnswer =
   | { readonly kind: 'whole' }
   | { readonly kind: 'not-modified' }
-  | { readonly kind: 'part'; readonly span: ByteSpan }
+  /** In ascending order, none touching another's bytes. */
+  | { readonly kind: 'parts'; readonly spans: readonly ByteSpan[] }
   | { readonly kind: 'unsatisfiable' };
 
 const whole: SelectedAnswer = { kind: 'whole' };
@@ -30,9 +31,10 @@ export function selectedAnswer(request: ViewerRequest, stored: Selectable, wallM
   if (specs === null) return whole;
   const outcome = resolveRange(specs, stored.bodyBytes);
   if (outcome.kind === 'unsatisfiable') return unsatisfiable;
-  // Several ranges are answered whole, as section 14.2 allows.
-  if (outcome.kind === 'whole' || outcome.spans.length !== 1) return whole;
-  return { kind: 'part', span: outcome.spans[0] as ByteSpan };
+  // Guide, RangeGETs: ranges out of order or overlapping are answered with the whole, which RFC 9110 section 14.2 allows. What
+  // is left cannot make an answer larger than the object but for the parts' own heads, RANGES_MAX of them.
+  if (outcome.kind === 'whole' || !isAscending(outcome.spans)) return whole;
+  return { kind: 'parts', spans: outcome.spans };
 }
 
 /** A request's own conditions that matter to a stored answer, found in one pass over its fields. */

@@ -30,7 +30,6 @@ export function judge(context: FlowContext, wanted: Wanted, head: OriginHead, bo
   // Without framing, an answer cut short by its connection's end looks like a whole one (RFC 9112 section 8).
   const framed = bodyBytes !== null || combined(fields, 'transfer-encoding') !== undefined || status === 204;
   if (!framed) return { kind: 'pass', why: 'unframed' };
-  if (bodyBytes !== null && bodyBytes > context.objectBytesMax) return { kind: 'pass', why: 'too-large' };
   return reuseOf(status, fields, { ...behavior.caching, errorMinTtlS: site.errorMinTtlS(status) }, clock.nowMs(), {
     rules, requestedMs: head.requestedWallMs, authorized: isAuthorized(wanted.request.fields, wanted.compiled, rules.authorizationInKey),
   });

@@ -1,4 +1,4 @@
-// The memory cache of one edge: whole objects by key, bounded in bytes, purged by sequence number.
+// The memory cache of one edge: objects by key, whole or in parts, bounded in bytes, purged by sequence number.
 //
 // Objects live in a space: one site's content from one origin configuration. A space that a change or a purge of a whole
 // site makes obsolete is dropped by one assignment; what it held is freed by the sweep, a slice at a time.
@@ -8,6 +8,7 @@ import { validatorsOf, type Validators } from '../../protocol/http/conditional';
 import type { PreparedHeads } from '../answer-fields';
 import type { HeadBlock } from '../http/exchange';
 import type { OriginFailed } from '../origin-failures';
+import { chargedBytesOf, Part, type PartedBody } from './parts';
 import { PurgeIndex } from './purge-index';
 import { SieveList, type SieveLinks } from './sieve';
 
@@ -73,10 +74,13 @@ export interface Freshness {
   readonly staleIfGoneMs: number;
 }
 
-export class StoredObject implements SieveLinks<StoredObject> {
+/** What eviction chooses from. */
+export type CacheItem = StoredObject | Part;
+
+export class StoredObject implements SieveLinks<CacheItem> {
   visited = false;
-  newer: StoredObject | null = null;
-  older: StoredObject | null = null;
+  newer: CacheItem | null = null;
+  older: CacheItem | null = null;
   listed = false;
   /** Purges up to this seq are known not to cover it. */
   clearedSeq: number;
@@ -94,11 +98,14 @@ export class StoredObject implements SieveLinks<StoredObject> {
     readonly tags: readonly string[],
     bornSeq: number,
     readonly block: HeadBlock,
+    /** The whole content; empty when it is in parts. */
     readonly segments: readonly Buffer[],
     readonly bodyBytes: number,
     readonly freshness: Freshness,
     /** Null: the only answer under its key. */
     readonly variant: Variant | null,
+    /** Null: the content is in `segments`. */
+    readonly parts: PartedBody | null = null,
   ) {
     this.clearedSeq = bornSeq;
     this.servedUntilMs = freshness.freshUntilMs;
@@ -110,11 +117,11 @@ export class StoredObject implements SieveLinks<StoredObject> {
     return this.validatorsSeen;
   }
 
-  /** Memory it is charged with. */
+  /** Memory it is charged with; parts are charged one by one. */
   get chargedBytes(): number {
     let fieldBytes = 0;
     for (const text of this.block.fields) fieldBytes += text.length;
-    return this.bodyBytes + 2 * fieldBytes + 2 * this.key.length + objectOverheadBytes;
+    return (this.parts === null ? this.bodyBytes : 0) + 2 * fieldBytes + 2 * this.key.length + objectOverheadBytes;
   }
 
   /** Age in whole seconds, as the Age field says it. */
@@ -124,7 +131,8 @@ export class StoredObject implements SieveLinks<StoredObject> {
 }
 
 export class Cache<F extends InFlight = InFlight> {
-  private readonly list = new SieveList<StoredObject>();
+  private readonly list = new SieveList<CacheItem>();
+  private partCount = 0;
   private readonly indexes = new Map<string, PurgeIndex>();
   private readonly spaces = new Map<string, Map<string, Space<F>>>();
   private readonly flying = new Set<InFlight>();
@@ -137,12 +145,12 @@ export class Cache<F extends InFlight = InFlight> {
   /** Purges stay in the indexes because a fetch that began before them is under way. */
   private heldBack = false;
   /** Next object of a sweep under way, and each index's newest purge when it began. */
-  private sweepAt: StoredObject | null = null;
+  private sweepAt: CacheItem | null = null;
   private sweepSeqs: Map<string, number> | null = null;
 
   constructor(private readonly bytesMax: number) {}
 
-  get objectCount(): number { return this.list.size; }
+  get objectCount(): number { return this.list.size - this.partCount; }
   /** Stored objects and bodies on their way in. */
   get bytes(): number { return this.charged + this.reserved; }
   get evictionCount(): number { return this.evictions; }
@@ -233,9 +241,17 @@ export class Cache<F extends InFlight = InFlight> {
     const { space } = object;
     if (space.dropped || !this.survives(object)) return false;
     const previous = space.objects.get(object.key);
-    if (previous !== undefined) this.remove(previous);
+    // A renewed head takes over the parts of the one it replaces.
+    if (previous !== undefined) {
+      this.unlist(previous);
+      if (previous.parts !== object.parts) this.detach(previous.parts);
+    }
     this.removeUnreachable(object);
-    if (!this.makeRoom(object.chargedBytes)) return false;
+    if (!this.makeRoom(object.chargedBytes)) {
+      this.detach(object.parts);
+      return false;
+    }
+    if (object.parts !== null) object.parts.detached = false;
     space.objects.set(object.key, object);
     this.index(object);
     this.list.add(object);
@@ -246,6 +262,68 @@ export class Cache<F extends InFlight = InFlight> {
 
   remove(object: StoredObject): void {
     if (!object.listed) return;
+    this.unlist(object);
+    this.detach(object.parts);
+  }
+
+  /** Room for a part that begins to arrive, which readers of the body find from now on; null: there is none. */
+  beginPart(body: PartedBody, index: number): Part | null {
+    assert(!body.parts.has(index), 'a part arrives once');
+    if (!this.reserve(chargedBytesOf(body.bytesOf(index)))) return null;
+    const part = new Part(body, index);
+    body.parts.set(index, part);
+    return part;
+  }
+
+  /** All of a part arrived: it is kept while the body is stored or read. */
+  keepPart(part: Part): void {
+    assert(part.whole && !part.listed, 'a part is kept once, when it is whole');
+    if (isIdle(part.body)) {
+      this.dropPart(part);
+      return;
+    }
+    this.release(part.chargedBytes);
+    this.list.add(part);
+    this.partCount += 1;
+    this.charged += part.chargedBytes;
+  }
+
+  /** A part is given up, arriving or here. Who reads it at this moment still holds its bytes. */
+  dropPart(part: Part): void {
+    if (part.body.parts.get(part.index) !== part) return;
+    part.body.parts.delete(part.index);
+    if (!part.listed) {
+      this.release(part.chargedBytes);
+      return;
+    }
+    if (this.sweepAt === part) this.sweepAt = part.older;
+    this.list.remove(part);
+    this.partCount -= 1;
+    this.charged -= part.chargedBytes;
+  }
+
+  /** A reader of a body in parts begins. */
+  enterParts(body: PartedBody): void { body.readerCount += 1; }
+
+  leaveParts(body: PartedBody): void {
+    body.readerCount -= 1;
+    assert(body.readerCount >= 0, 'no more readers leave than entered');
+    this.dropIdle(body);
+  }
+
+  /** No object has this body any more. */
+  private detach(body: PartedBody | null): void {
+    if (body === null) return;
+    body.detached = true;
+    this.dropIdle(body);
+  }
+
+  /** Arriving parts are given up by what brings them. */
+  private dropIdle(body: PartedBody): void {
+    if (isIdle(body)) for (const part of [...body.parts.values()]) if (part.listed) this.dropPart(part);
+  }
+
+  private unlist(object: StoredObject): void {
     if (object.space.objects.get(object.key) === object) object.space.objects.delete(object.key);
     this.unindex(object);
     if (this.sweepAt === object) this.sweepAt = object.older;
@@ -324,7 +402,7 @@ export class Cache<F extends InFlight = InFlight> {
     while (this.charged + this.reserved + bytes > this.bytesMax) {
       const victim = this.list.next();
       if (victim === null) return false;
-      this.remove(victim);
+      if (victim instanceof Part) this.dropPart(victim); else this.remove(victim);
       this.evictions += 1;
     }
     return true;
@@ -348,6 +426,8 @@ export class Cache<F extends InFlight = InFlight> {
     for (let visited = 0; visited < sweepSliceObjects && this.sweepAt !== null; visited += 1) {
       const object = this.sweepAt;
       this.sweepAt = object.older;
+      // Parts go with their object.
+      if (object instanceof Part) continue;
       if (object.space.dropped || (object.clearedSeq < object.space.purges.newestSeq && !this.survives(object))) this.remove(object);
     }
     if (this.sweepAt !== null) {
@@ -366,3 +446,6 @@ export class Cache<F extends InFlight = InFlight> {
     this.heldBack = this.flying.size > 0 && [...this.indexes.values()].some((index) => index.size > 0);
   }
 }
+
+/** Neither stored nor read. */
+const isIdle = (body: PartedBody): boolean => body.detached && body.readerCount === 0;

@@ -101,3 +101,26 @@ export function ifRangeHolds(request: Fields, stored: Validators, nowMs: number)
   if (sinceMs === null || stored.lastModifiedMs === null) return false;
   return sinceMs === stored.lastModifiedMs && stored.dateMs - stored.lastModifiedMs >= STRONG_DATE_MS;
 }
+
+/** What tells one representation's bytes from another's without doubt (RFC 9110 section 8.8.1). */
+export interface StrongValidator {
+  readonly name: 'etag' | 'last-modified';
+  readonly value: string;
+}
+
+/** The strong validator among an answer's fields; null without one: its parts must not be combined with others (RFC 9111 section 3.4). */
+export function strongValidatorOf(fields: Fields, receivedMs: number): StrongValidator | null {
+  const { etag, lastModifiedMs, dateMs } = validatorsOf(fields, receivedMs);
+  if (etag !== null && !etag.weak) return { name: 'etag', value: field(fields, 'etag') as string };
+  if (field(fields, 'etag') !== undefined || lastModifiedMs === null || dateMs - lastModifiedMs < STRONG_DATE_MS) return null;
+  return { name: 'last-modified', value: field(fields, 'last-modified') as string };
+}
+
+/**
+ * True when a 206 to a request with If-Range is of the representation that the validator names. It must repeat the ETag; of
+ * Last-Modified it may be silent (RFC 9110 section 15.3.7).
+ */
+export function isOfValidator(fields: Fields, validator: StrongValidator): boolean {
+  const said = field(fields, validator.name);
+  return said === validator.value || (said === undefined && validator.name === 'last-modified' && field(fields, 'etag') === undefined);
+}

@@ -75,10 +75,9 @@ export function resolveRange(specs: readonly RangeSpec[], bodyBytes: number): Ra
   return spans.length === 0 ? { kind: 'unsatisfiable' } : { kind: 'partial', spans };
 }
 
-/** True when two of the spans share a byte: RFC 9110 section 15.3.7.2 advises against sending such parts. */
-export function spansOverlap(spans: readonly ByteSpan[]): boolean {
-  const sorted = [...spans].sort((a, b) => a.start - b.start);
-  return sorted.some((span, i) => i > 0 && span.start < (sorted[i - 1] as ByteSpan).end);
+/** True when each span begins at or behind the end of the one before. */
+export function isAscending(spans: readonly ByteSpan[]): boolean {
+  return spans.every((span, i) => i === 0 || span.start >= (spans[i - 1] as ByteSpan).end);
 }
 
 /** Content-Range of a 206 (section 14.4); `bodyBytes` null when the whole length is not known. */

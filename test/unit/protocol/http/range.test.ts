@@ -1,5 +1,5 @@
 // Byte ranges: RFC 9110 section 14, its own examples among them.
-import { contentRange, parseContentRange, parseRange, RANGES_MAX, resolveRange, spansOverlap, unsatisfiedRange, type RangeOutcome } from '../../../../src/protocol/http/range';
+import { contentRange, parseContentRange, parseRange, RANGES_MAX, resolveRange, isAscending, unsatisfiedRange, type RangeOutcome } from '../../../../src/protocol/http/range';
 
 const partial = (...spans: [number, number][]): RangeOutcome => ({ kind: 'partial', spans: spans.map(([start, end]) => ({ start, end })) });
 const none: RangeOutcome = { kind: 'unsatisfiable' };
@@ -41,9 +41,10 @@ test('the number of ranges is limited', () => {
   expect(parseRange(ranges(RANGES_MAX + 1))).toBeNull();
 });
 
-test('overlap', () => {
-  expect(spansOverlap([{ start: 5, end: 6 }, { start: 0, end: 5 }])).toBe(false);
-  expect(spansOverlap([{ start: 4, end: 6 }, { start: 0, end: 5 }])).toBe(true);
+test('ascending, none overlapping', () => {
+  expect(isAscending([{ start: 0, end: 5 }, { start: 5, end: 6 }])).toBe(true);
+  expect(isAscending([{ start: 5, end: 6 }, { start: 0, end: 5 }])).toBe(false);
+  expect(isAscending([{ start: 0, end: 5 }, { start: 4, end: 6 }])).toBe(false);
 });
 
 test('Content-Range written', () => {

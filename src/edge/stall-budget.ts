@@ -1,0 +1,28 @@
+// How long others may still be held up for one's sake: spent while they starve, and earned back slowly, so that jitter over a long
+// body is forgiven and lasting slowness is not; never more than so much in all.
+
+/** Of the time that passes, what is earned back. */
+const earnedShare = 0.2;
+/** What may be spent in all, in budgets. */
+const budgetsMax = 8;
+
+export class StallBudget {
+  private leftAtMs: number;
+  private sinceMs: number | null = null;
+  private spentMs = 0;
+
+  constructor(private readonly mostMs: number) { this.leftAtMs = mostMs; }
+
+  /** @param nowMs monotonic */
+  leftMs(nowMs: number): number {
+    this.sinceMs ??= nowMs;
+    this.leftAtMs = Math.min(this.mostMs, this.leftAtMs + (nowMs - this.sinceMs) * earnedShare);
+    this.sinceMs = nowMs;
+    return Math.max(0, Math.min(this.leftAtMs, this.mostMs * budgetsMax - this.spentMs));
+  }
+
+  spend(spentMs: number, nowMs: number): void {
+    this.leftAtMs = Math.max(0, this.leftMs(nowMs) - spentMs);
+    this.spentMs += spentMs;
+  }
+}
