@@ -133,6 +133,23 @@ export interface DomainStore {
   move(giver: DomainSide, taker: DomainSide): Promise<DomainMoved>;
 }
 
+/** A staging distribution's configuration becomes its primary's, and the policy between them is switched off. */
+export interface Promotion {
+  readonly primary: DistributionUpdate;
+  /** Where the configuration was read. */
+  readonly staging: { readonly id: string; readonly expectedEtag: string };
+  /** The primary's policy; `content` null: it is off already. */
+  readonly policy: { readonly id: string; readonly expectedEtag: string; readonly content: ResourceContent | null };
+}
+
+export type Promoted = Outcome<DistributionRow,
+  { readonly outcome: 'missing' | 'stale'; readonly of: 'primary' | 'staging' | 'policy' } | AliasTaken | Dangling | OverUsed>;
+
+export interface PromotionStore {
+  /** All or nothing, from the versions that were read. */
+  promote(promotion: Promotion): Promise<Promoted>;
+}
+
 export interface AliasOwner {
   readonly alias: string;
   readonly owner: Referrer;
@@ -402,6 +419,7 @@ export interface KeyValueDataStore {
 export interface Store {
   readonly distributions: DistributionStore;
   readonly domains: DomainStore;
+  readonly promotions: PromotionStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
   readonly keyValues: KeyValueDataStore;
