@@ -99,7 +99,15 @@ export async function rewriteResource(tx: Tx, at: At, next: ResourceContent): Pr
   return null;
 }
 
-async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent): Promise<ResourceUpdated> {
+/** As `finishResource`, for a change that concerns neither users nor nodes: both keep what they have. */
+async function finishDraft(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): ReturnType<typeof finishResource> {
+  const refused = await checkReferences(tx, references);
+  if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
+  return { outcome: 'done', row: resourceOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: own } })) };
+}
+
+async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent, finish: typeof finishResource): Promise<ResourceUpdated> {
   const { kind, id } = at;
   const current = await hold(tx, at);
   if ('outcome' in current) return undo(current);
@@ -111,7 +119,7 @@ async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, n
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
   if (holder !== null && holder.id !== id) return undo({ outcome: 'name-taken', existing: resourceOf(holder) });
   await writeContent(tx, at, next);
-  const finished = await finishResource(tx, { kind, id }, next.references);
+  const finished = await finish(tx, { kind, id }, next.references);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -170,7 +178,8 @@ export function resourcesIn(database: Database): ResourceStore {
     create: (row) => database.write<ResourceCreated>((tx, undo) => create(tx, undo, row)),
     get: async (kind, id) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }))),
     getByName: async (kind, name) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_name: { kind, name } } }))),
-    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
+    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next, finishResource)),
+    updateDraft: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next, finishDraft)),
     remove: (kind, id, etag) => database.write<ResourceRemoved>((tx, undo) => remove(tx, undo, { kind, id, etag })),
     list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
     usersOf: async ({ kind, id }, itemsMax) => {
