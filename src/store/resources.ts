@@ -5,7 +5,7 @@ import { removeKeyValues } from './key-values';
 import { pageOf } from './page';
 import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
-  AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
+  AliasTaken, Dangling, InUse, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
 } from './store';
 import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
@@ -107,7 +107,16 @@ async function finishDraft(tx: Tx, own: Referrer & { readonly kind: ResourceKind
   return { outcome: 'done', row: resourceOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: own } })) };
 }
 
-async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent, finish: typeof finishResource): Promise<ResourceUpdated> {
+/** As `finishResource`, for what may only change while nobody refers to it. Within the turn: whoever is about to has either committed or comes later. */
+async function finishUnused(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): Promise<Awaited<ReturnType<typeof finishResource>> | InUse> {
+  return await userOf(tx, own) ?? finishResource(tx, own, references);
+}
+
+/** @template Refused what `finish` may answer beside what every write may */
+async function update<Refused extends InUse>(
+  tx: Tx, undo: (value: ResourceUpdated | Refused) => never, at: At, next: ResourceContent,
+  finish: (...given: Parameters<typeof finishResource>) => Promise<Awaited<ReturnType<typeof finishResource>> | Refused>,
+): Promise<ResourceUpdated | Refused> {
   const { kind, id } = at;
   const current = await hold(tx, at);
   if ('outcome' in current) return undo(current);
@@ -178,8 +187,9 @@ export function resourcesIn(database: Database): ResourceStore {
     create: (row) => database.write<ResourceCreated>((tx, undo) => create(tx, undo, row)),
     get: async (kind, id) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }))),
     getByName: async (kind, name) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_name: { kind, name } } }))),
-    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next, finishResource)),
-    updateDraft: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next, finishDraft)),
+    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishResource)),
+    updateDraft: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishDraft)),
+    updateUnused: (kind, id, etag, next) => database.write<ResourceUpdated | InUse>((tx, undo) => update<InUse>(tx, undo, { kind, id, etag }, next, finishUnused)),
     remove: (kind, id, etag) => database.write<ResourceRemoved>((tx, undo) => remove(tx, undo, { kind, id, etag })),
     list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
     usersOf: async ({ kind, id }, itemsMax) => {

@@ -253,6 +253,8 @@ export interface ResourceStore {
    * have what the change made of it.
    */
   update(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
+  /** A new version, unless somebody refers to it. */
+  updateUnused(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated | InUse>;
   /** A new version in which only changed what nobody uses yet, a function's DEVELOPMENT stage: nothing is in progress for it. */
   updateDraft(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
   remove(kind: ResourceKind, id: string, expectedEtag: string): Promise<ResourceRemoved>;
