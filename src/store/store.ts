@@ -302,15 +302,27 @@ export interface AccessKeyStore {
 export interface AuditLine extends Author {
   readonly id: number;
   readonly at: Date;
-  /** As in the change log, and `tags` and `access-key`, which nodes do not know. */
-  readonly subject: ChangeSubject | 'tags' | 'access-key';
+  /** As in the change log, and what nodes do not know: `tags`, `access-key`, and `sign-in` for one that failed. */
+  readonly subject: ChangeSubject | 'tags' | 'access-key' | 'sign-in';
+  /** Of a sign-in: the code that it failed with. */
   readonly subjectId: string;
-  readonly action: 'put' | 'remove';
+  readonly action: 'put' | 'remove' | 'refuse';
   /** Of the line in the change log, if there is one. */
   readonly seq: number | null;
 }
 
+/** A request whose sender did not prove to be who it says. */
+export interface RefusedSignIn {
+  /** As claimed; empty when none could be read. */
+  readonly accessKeyId: string;
+  readonly reason: string;
+  readonly requestId: string;
+  readonly address: string;
+}
+
 export interface AuditStore {
+  /** Adds a line, and takes away the oldest of its sort beyond `linesMax`. */
+  signInRefused(refused: RefusedSignIn, linesMax: number): Promise<void>;
   /** Newest first; `before`: a line's id, exclusive. */
   list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly accessKeyId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
 }
