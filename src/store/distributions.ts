@@ -102,25 +102,31 @@ export async function rewriteDistribution(tx: Tx, kind: DistributionKind, { id, 
   return changed === 0 ? missingOrStale(tx, kind, id) : null;
 }
 
-async function updateTogether(
-  tx: Tx, undo: (value: Updated) => never, kind: DistributionKind, updates: readonly DistributionUpdate[],
-): Promise<Updated> {
-  // In one order, so that two such writers never wait for each other crosswise.
-  const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
+/** Rows, names, origins and references of several, all but what comes within the turn. In one order, so that two such writers never wait for each other crosswise. */
+export async function rewriteDistributions(tx: Tx, kind: DistributionKind, ordered: readonly DistributionUpdate[]): Promise<Missing | Stale | AliasTaken | null> {
   for (const update of ordered) {
     const refused = await rewriteDistribution(tx, kind, update);
-    if (refused !== null) return undo(refused);
+    if (refused !== null) return refused;
   }
   // Whoever gives up a name goes before whoever takes it.
   for (const { id, facts } of ordered) await releaseAliases(tx, referrerOf(kind, id), facts.aliases);
   for (const { id, facts } of ordered) {
     const taken = await replaceAliases(tx, referrerOf(kind, id), facts.aliases);
-    if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
+    if (taken !== null) return { outcome: 'alias-taken', alias: taken };
     await tx.origin.deleteMany({ where: { distributionId: id } });
     await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
     await writeReferences(tx, referrerOf(kind, id), facts.references);
     await writeDetails(tx, id, facts);
   }
+  return null;
+}
+
+async function updateTogether(
+  tx: Tx, undo: (value: Updated) => never, kind: DistributionKind, updates: readonly DistributionUpdate[],
+): Promise<Updated> {
+  const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const refused = await rewriteDistributions(tx, kind, ordered);
+  if (refused !== null) return undo(refused);
   await takeTurn(tx);
   const rows: DistributionRow[] = [];
   for (const { id, facts } of ordered) {

@@ -5,7 +5,7 @@ import { removeKeyValues } from './key-values';
 import { pageOf } from './page';
 import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
-  AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
+  AliasTaken, Dangling, InUse, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
 } from './store';
 import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
@@ -99,7 +99,24 @@ export async function rewriteResource(tx: Tx, at: At, next: ResourceContent): Pr
   return null;
 }
 
-async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent): Promise<ResourceUpdated> {
+/** As `finishResource`, for a change that concerns neither users nor nodes: both keep what they have. */
+async function finishDraft(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): ReturnType<typeof finishResource> {
+  const refused = await checkReferences(tx, references);
+  if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
+  return { outcome: 'done', row: resourceOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: own } })) };
+}
+
+/** As `finishResource`, for what may only change while nobody refers to it. Within the turn: whoever is about to has either committed or comes later. */
+async function finishUnused(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): Promise<Awaited<ReturnType<typeof finishResource>> | InUse> {
+  return await userOf(tx, own) ?? finishResource(tx, own, references);
+}
+
+/** @template Refused what `finish` may answer beside what every write may */
+async function update<Refused extends InUse>(
+  tx: Tx, undo: (value: ResourceUpdated | Refused) => never, at: At, next: ResourceContent,
+  finish: (...given: Parameters<typeof finishResource>) => Promise<Awaited<ReturnType<typeof finishResource>> | Refused>,
+): Promise<ResourceUpdated | Refused> {
   const { kind, id } = at;
   const current = await hold(tx, at);
   if ('outcome' in current) return undo(current);
@@ -111,7 +128,7 @@ async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, n
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
   if (holder !== null && holder.id !== id) return undo({ outcome: 'name-taken', existing: resourceOf(holder) });
   await writeContent(tx, at, next);
-  const finished = await finishResource(tx, { kind, id }, next.references);
+  const finished = await finish(tx, { kind, id }, next.references);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -170,7 +187,9 @@ export function resourcesIn(database: Database): ResourceStore {
     create: (row) => database.write<ResourceCreated>((tx, undo) => create(tx, undo, row)),
     get: async (kind, id) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }))),
     getByName: async (kind, name) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_name: { kind, name } } }))),
-    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
+    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishResource)),
+    updateDraft: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishDraft)),
+    updateUnused: (kind, id, etag, next) => database.write<ResourceUpdated | InUse>((tx, undo) => update<InUse>(tx, undo, { kind, id, etag }, next, finishUnused)),
     remove: (kind, id, etag) => database.write<ResourceRemoved>((tx, undo) => remove(tx, undo, { kind, id, etag })),
     list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
     usersOf: async ({ kind, id }, itemsMax) => {

@@ -133,6 +133,23 @@ export interface DomainStore {
   move(giver: DomainSide, taker: DomainSide): Promise<DomainMoved>;
 }
 
+/** A staging distribution's configuration becomes its primary's, and the policy between them is switched off. */
+export interface Promotion {
+  readonly primary: DistributionUpdate;
+  /** Where the configuration was read. */
+  readonly staging: { readonly id: string; readonly expectedEtag: string };
+  /** The primary's policy; `content` null: it is off already. */
+  readonly policy: { readonly id: string; readonly expectedEtag: string; readonly content: ResourceContent | null };
+}
+
+export type Promoted = Outcome<DistributionRow,
+  { readonly outcome: 'missing' | 'stale'; readonly of: 'primary' | 'staging' | 'policy' } | AliasTaken | Dangling | OverUsed>;
+
+export interface PromotionStore {
+  /** All or nothing, from the versions that were read. */
+  promote(promotion: Promotion): Promise<Promoted>;
+}
+
 export interface AliasOwner {
   readonly alias: string;
   readonly owner: Referrer;
@@ -236,6 +253,10 @@ export interface ResourceStore {
    * have what the change made of it.
    */
   update(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
+  /** A new version, unless somebody refers to it. */
+  updateUnused(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated | InUse>;
+  /** A new version in which only changed what nobody uses yet, a function's DEVELOPMENT stage: nothing is in progress for it. */
+  updateDraft(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
   remove(kind: ResourceKind, id: string, expectedEtag: string): Promise<ResourceRemoved>;
   /** Newest first. `where`: only those that refer to it. */
   list(kind: ResourceKind, marker: string | null, itemsMax: number, where?: Reference): Promise<Page<ResourceRow>>;
@@ -281,15 +302,27 @@ export interface AccessKeyStore {
 export interface AuditLine extends Author {
   readonly id: number;
   readonly at: Date;
-  /** As in the change log, and `tags` and `access-key`, which nodes do not know. */
-  readonly subject: ChangeSubject | 'tags' | 'access-key';
+  /** As in the change log, and what nodes do not know: `tags`, `access-key`, and `sign-in` for one that failed. */
+  readonly subject: ChangeSubject | 'tags' | 'access-key' | 'sign-in';
+  /** Of a sign-in: the code that it failed with. */
   readonly subjectId: string;
-  readonly action: 'put' | 'remove';
+  readonly action: 'put' | 'remove' | 'refuse';
   /** Of the line in the change log, if there is one. */
   readonly seq: number | null;
 }
 
+/** A request whose sender did not prove to be who it says. */
+export interface RefusedSignIn {
+  /** As claimed; empty when none could be read. */
+  readonly accessKeyId: string;
+  readonly reason: string;
+  readonly requestId: string;
+  readonly address: string;
+}
+
 export interface AuditStore {
+  /** Adds a line, and takes away the oldest of its sort beyond `linesMax`. */
+  signInRefused(refused: RefusedSignIn, linesMax: number): Promise<void>;
   /** Newest first; `before`: a line's id, exclusive. */
   list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly accessKeyId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
 }
@@ -402,6 +435,7 @@ export interface KeyValueDataStore {
 export interface Store {
   readonly distributions: DistributionStore;
   readonly domains: DomainStore;
+  readonly promotions: PromotionStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
   readonly keyValues: KeyValueDataStore;

@@ -96,7 +96,7 @@ export async function updateDistribution(current: DistributionRow, config: Distr
   }
 }
 
-function noSuchDistribution(): never {
+export function noSuchDistribution(): never {
   return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
 }
 

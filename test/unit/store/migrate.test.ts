@@ -112,7 +112,8 @@ test('what a database of the first version holds is carried over', async () => {
     INSERT INTO "alias" VALUES ('a.example', 'E1'), ('b.example', 'E2');
     INSERT INTO "tag" VALUES ('arn:1', 'k', 'v');
     INSERT INTO "invalidation" ("id", "distribution_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
-      VALUES ('I1', 'E1', 'r', '{/a}', '{}', 0, 'Completed', now(), 3)`);
+      VALUES ('I1', 'E1', 'r', '{/a}', '{}', 0, 'Completed', now(), 3);
+    INSERT INTO "change" ("subject", "subject_id", "action") VALUES ('distribution', 'E1', 'put'), ('invalidation', 'I1', 'put')`);
   for (const { sql } of later) await rows.query(sql);
   const all = async (text: string): Promise<unknown[][]> => (await rows.query<unknown[]>({ text, rowMode: 'array' })).rows;
   expect(await all('SELECT "from_kind", "from_id", "kind", "id" FROM "reference" ORDER BY "from_id", "id"')).toEqual([
@@ -123,6 +124,9 @@ test('what a database of the first version holds is carried over', async () => {
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
   expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2']]);
+  await rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'key-values\', \'s\', \'put\')');
+  await expect(rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'anything\', \'s\', \'put\')')).rejects.toThrow('change_subject_check');
+  expect(await all('SELECT "subject" FROM "change" ORDER BY "seq"')).toEqual([['distribution'], ['invalidation'], ['key-values']]);
   await rows.end();
   await old.close();
 });

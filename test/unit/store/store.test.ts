@@ -348,6 +348,16 @@ test('every configuration is kept with who made it, and every write has its line
   ]);
 });
 
+test('of sign-ins that failed the newest are kept, and nothing else goes for them', async () => {
+  const author = { accessKeyId: 'EFKEY', operation: 'CreateDistribution', requestId: 'r1', address: '127.0.0.1' };
+  const row = await store.onBehalfOf(author, () => created());
+  for (let i = 0; i < 5; i += 1) await store.audit.signInRefused({ accessKeyId: `EFGUESS${i}`, reason: 'SignatureDoesNotMatch', requestId: `r${i}`, address: '10.0.0.1' }, 3);
+  const lines = await store.audit.list({ subject: 'sign-in' }, 10);
+  expect(lines).toMatchObject([4, 3, 2].map((i) => ({ accessKeyId: `EFGUESS${i}`, subjectId: 'SignatureDoesNotMatch', action: 'refuse', operation: 'SignIn', requestId: `r${i}`, seq: null })));
+  expect(await store.audit.list({ accessKeyId: 'EFGUESS4' }, 10)).toHaveLength(1);
+  expect(await store.audit.list({ subject: 'distribution', subjectId: row.id }, 10)).toHaveLength(1);
+});
+
 test('tags are replaced, limited and removed, of something that is there', async () => {
   const { arn } = await created();
   expect(await store.tags.put(arn, [{ key: 'a', value: '1' }, { key: 'b', value: '' }], 50)).toEqual({ outcome: 'done' });

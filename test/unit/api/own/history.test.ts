@@ -93,3 +93,13 @@ test('the reference is for everybody, under a policy of its own', async () => {
   expect((await send(api.port, null, { method: 'GET', target: '/reference/Nothing' })).status).toBe(404);
   expect((await send(api.port, null, { method: 'GET', target: '/' })).headers['location']).toBe('/reference');
 });
+
+test('a sign-in that failed stands in the audit with its reason, and nothing of its secret', async () => {
+  const wrong = { accessKeyId: 'EFAKADMIN', secretAccessKey: 'a-wrong-secret' };
+  expect((await api.ask('GET', '/edgefront/v1/nodes', undefined, {}, wrong)).status).toBe(403);
+  let lines: readonly Record<string, unknown>[] = [];
+  // The line is written after the answer.
+  while (lines.length === 0) lines = (await api.ask('GET', '/edgefront/v1/audit?subject=sign-in')).body.lines;
+  expect(lines).toMatchObject([{ accessKeyId: 'EFAKADMIN', subjectId: 'SignatureDoesNotMatch', action: 'refuse', operation: 'SignIn', seq: null }]);
+  expect(JSON.stringify(lines)).not.toContain('secret');
+});
