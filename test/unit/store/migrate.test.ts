@@ -119,6 +119,7 @@ test('what a database of the first version holds is carried over', async () => {
     ['distribution', 'E1', 'origin-access-identity', 'EOAI'], ['distribution', 'E1', 'cache-policy', 'p1'], ['distribution', 'E1', 'cache-policy', 'p2'],
     ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'],
   ]);
+  expect(await all('SELECT count(*) FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id" AND d."ordinal" = r."from_ordinal"')).toEqual([['4']]);
   expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
