@@ -3,7 +3,7 @@ import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
 import { aliasesUnder, claimAliases, ownersOf, releaseAliases, replaceAliases } from './aliases';
 import { pageOf } from './page';
-import { addReferences, checkReferences, removeReferences, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, maxOrdinal, pageOfUsers, removeReferences, userOf, writeReferences } from './references';
 import { removeOwned } from './resources';
 import type {
   AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
@@ -167,19 +167,7 @@ function whereOf(kind: DistributionKind, ids: readonly string[] | null, filter: 
   return filter !== undefined && 'connectionMode' in filter ? { kind, connectionMode: filter.connectionMode } : { kind };
 }
 
-/** The page of those that refer to something is cut by the database, so that it costs no more for thousands of them. */
-async function pageOfUsers(
-  database: Database, kind: DistributionKind, { using }: { readonly using: Reference }, below: bigint | undefined, itemsMax: number,
-): Promise<readonly string[]> {
-  const from = referrerOf(kind, '').kind;
-  const records = await database.prisma.$queryRaw<{ id: string }[]>`
-    SELECT d."id" FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id"
-    WHERE r."kind" = ${using.kind} AND r."id" = ${using.id} AND r."from_kind" = ${from} AND d."ordinal" < ${below ?? maxOrdinal}
-    ORDER BY d."ordinal" DESC LIMIT ${itemsMax + 1}`;
-  return records.map(({ id }) => id);
-}
-
-/** The page of those that name nothing of a kind, cut as above. */
+/** The page of those that name nothing of a kind is cut by the database. */
 async function pageWithout(
   database: Database, kind: DistributionKind, { without }: { readonly without: Reference['kind'] }, below: bigint | undefined, itemsMax: number,
 ): Promise<readonly string[]> {
@@ -195,13 +183,10 @@ async function pageWithout(
 async function idsOnPage(
   database: Database, kind: DistributionKind, filter: DistributionFilter | undefined, below: bigint | undefined, itemsMax: number,
 ): Promise<readonly string[] | null> {
-  if (filter !== undefined && 'using' in filter) return pageOfUsers(database, kind, filter, below, itemsMax);
+  if (filter !== undefined && 'using' in filter) return pageOfUsers(database.prisma, referrerOf(kind, '').kind, filter.using, below, itemsMax + 1);
   if (filter !== undefined && 'without' in filter) return pageWithout(database, kind, filter, below, itemsMax);
   return null;
 }
-
-/** Above every place in a list. */
-const maxOrdinal = 2n ** 63n - 1n;
 
 async function listPage(
   database: Database, kind: DistributionKind, marker: string | null, itemsMax: number, filter: DistributionFilter | undefined,

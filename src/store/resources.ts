@@ -3,7 +3,7 @@ import { claimAliases, releaseAliases, replaceAliases } from './aliases';
 import type { ResourceModel } from './generated/models';
 import { removeKeyValues } from './key-values';
 import { pageOf } from './page';
-import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, holdUsers, maxOrdinal, pageOfUsers, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
   AliasTaken, Dangling, InUse, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
@@ -123,6 +123,7 @@ async function update<Refused extends InUse>(
   const taken: string | null = next.aliases === undefined ? null : await replaceAliases(tx, { kind, id }, next.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken } satisfies AliasTaken);
   await writeReferences(tx, { kind, id }, next.references);
+  await holdUsers(tx, { kind, id });
   // Within the turn no other writer can take the name between looking and writing.
   await takeTurn(tx);
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
@@ -170,12 +171,9 @@ async function listPage(
   const below = marker === null ? undefined : await placeOf(prisma, 'resource', subjectIdOf(kind, marker),
     (await prisma.resource.findUnique({ where: { kind_id: { kind, id: marker } }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
-  const users = where === undefined ? null
-    : await prisma.reference.findMany({ where: { fromKind: kind, kind: where.kind, id: where.id }, select: { fromId: true } });
+  const users = where === undefined ? null : await pageOfUsers(prisma, kind, where, below, itemsMax + 1);
   const records = await prisma.resource.findMany({
-    where: {
-      kind, ...(below === undefined ? {} : { ordinal: { lt: below } }), ...(users === null ? {} : { id: { in: users.map(({ fromId }) => fromId) } }),
-    },
+    where: { kind, ...(users === null ? { ordinal: { lt: below ?? maxOrdinal } } : { id: { in: [...users] } }) },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
   return pageOf(records.map(resourceOf), itemsMax);
@@ -194,7 +192,7 @@ export function resourcesIn(database: Database): ResourceStore {
     list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
     usersOf: async ({ kind, id }, itemsMax) => {
       const records = await database.read((prisma) => prisma.reference.findMany({
-        where: { kind, id }, orderBy: [{ fromKind: 'asc' }, { fromId: 'asc' }], take: itemsMax,
+        where: { kind, id }, orderBy: [{ fromKind: 'asc' }, { fromOrdinal: 'desc' }], take: itemsMax,
       }));
       return records.map((record) => ({ kind: record.fromKind as Referrer['kind'], id: record.fromId }));
     },

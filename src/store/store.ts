@@ -260,7 +260,7 @@ export interface ResourceStore {
   remove(kind: ResourceKind, id: string, expectedEtag: string): Promise<ResourceRemoved>;
   /** Newest first. `where`: only those that refer to it. */
   list(kind: ResourceKind, marker: string | null, itemsMax: number, where?: Reference): Promise<Page<ResourceRow>>;
-  /** Who refers to something directly, in the order of kind and id, at most `itemsMax`. */
+  /** Who refers to something directly, by kind and newest first, at most `itemsMax`. */
   usersOf(reference: Reference, itemsMax: number): Promise<readonly Referrer[]>;
 }
 

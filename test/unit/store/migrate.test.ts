@@ -84,6 +84,22 @@ test('a database of a newer version, or one half migrated, is refused with a cle
   expect(lines.join()).toContain('migration-edited-after-use');
 });
 
+test('is tried again when it and a writer waited for each other, and the database ended it', async () => {
+  let ended = 0;
+  const unlucky = new Proxy(client, {
+    get: (target, name: keyof Client) => (name !== 'query' ? target[name] : async (text: string, values?: unknown[]) => {
+      if (/advisory/.test(text) && ended < 2) {
+        ended += 1;
+        throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
+      }
+      return target.query(text, values);
+    }),
+  });
+  await migrate(unlucky, silentLog);
+  expect(ended).toBe(2);
+  expect((await client.query('SELECT 1 FROM "_prisma_migrations"')).rowCount).toBe(shippedMigrations().length);
+});
+
 test('a migration that fails leaves nothing behind', async () => {
   const other = new Client({ connectionString: database.url });
   await other.connect();
@@ -120,6 +136,7 @@ test('what a database of the first version holds is carried over', async () => {
     ['distribution', 'E1', 'origin-access-identity', 'EOAI'], ['distribution', 'E1', 'cache-policy', 'p1'], ['distribution', 'E1', 'cache-policy', 'p2'],
     ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'],
   ]);
+  expect(await all('SELECT count(*) FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id" AND d."ordinal" = r."from_ordinal"')).toEqual([['4']]);
   expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
