@@ -99,7 +99,7 @@ async function main() {
   const system = spawn(process.execPath, ['--no-warnings', path.join(root, 'dist/main.js'), 'all'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_HTTP_PORT: String(firstEdge),
+      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(firstEdge),
       EDGEFRONT_WORKER_PORT: String(worker), EDGEFRONT_EDGES: '3', EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId,
       EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey, EDGEFRONT_SETTLE_HOLD_MS: '0', EDGEFRONT_LOG_LEVEL: 'error',
     },
