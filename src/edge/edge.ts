@@ -1,4 +1,4 @@
-// The edge process: takes sites and purges from the worker, serves viewers over HTTP, caches, and asks origins.
+// The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
 import { nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
@@ -17,6 +17,8 @@ import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
 import { denialPage } from './pages';
+import { OriginMedia } from './rtmp/origin-media';
+import { startRtmpServer } from './rtmp/server';
 import { rulesNamed } from './rules';
 import { SiteTable } from './sites';
 
@@ -33,7 +35,7 @@ const drainMs = 5_000;
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
  * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
  */
-export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number }> {
+export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number; readonly rtmpPort: number }> {
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
@@ -45,7 +47,8 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo];
+  const media = new OriginMedia({ origins, identity, clock });
+  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media];
   try {
     const server = await startHttpServer({
       bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,
@@ -53,11 +56,15 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
       malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     });
     started.push({ close: () => server.close(drainMs) });
+    const rtmp = await startRtmpServer({
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+    });
+    started.push(rtmp);
     started.push(await startSubscriber({
       workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
     }));
-    return { port: server.port, close: () => closeAll(started) };
+    return { port: server.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
     await closeAll(started);
     throw thrown;

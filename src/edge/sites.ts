@@ -1,5 +1,5 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
-import type { SiteBehavior, SiteOrigin, Site, WebSite } from '../snapshot/site';
+import type { SiteBehavior, SiteOrigin, Site, StreamingSite, WebSite } from '../snapshot/site';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
@@ -56,15 +56,27 @@ export class SiteTable {
 
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
   find(host: string): CompiledSite | null {
+    return this.ownerOf(host)?.site ?? null;
+  }
+
+  /** The enabled streaming site that has a host; `web` when a site of the other kind has it. */
+  findStreaming(host: string): StreamingSite | 'web' | null {
+    const owner = this.ownerOf(host);
+    const site = owner === undefined ? undefined : this.byId.get(owner.id);
+    if (site === undefined || !site.enabled) return null;
+    return site.kind === 'streaming' ? site : 'web';
+  }
+
+  private ownerOf(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
     const exact = this.byHost.get(host);
-    if (exact !== undefined) return exact.site;
+    if (exact !== undefined) return exact;
     let dot = host.indexOf('.');
     while (dot >= 0) {
       const wildcard = this.byHost.get(`*${host.slice(dot)}`);
-      if (wildcard !== undefined) return wildcard.site;
+      if (wildcard !== undefined) return wildcard;
       dot = host.indexOf('.', dot + 1);
     }
-    return null;
+    return undefined;
   }
 
   /**
