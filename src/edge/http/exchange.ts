@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Fields } from '../../protocol/http/fields';
 import type { HeadBytes } from '../../protocol/http/answer-head';
+import type { PreparedBlock } from '../../protocol/http/hpack-encoder';
 import type { Outcome } from '../outcome';
 
 export interface ViewerRequest {
@@ -35,6 +36,8 @@ export interface ViewerRequest {
 export class HeadBlock {
   /** HTTP/1.1 form: status line and fields, filled in by the HTTP/1.1 connection. */
   http1: HeadBytes | null = null;
+  /** HTTP/2 form: a header block that depends on no connection's state, filled in by the HTTP/2 connection. */
+  http2: PreparedBlock | null = null;
   constructor(readonly status: number, readonly fields: Fields) {}
 }
 
