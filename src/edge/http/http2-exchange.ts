@@ -30,6 +30,7 @@ const NOTHING = '';
 
 export class Http2Exchange implements Exchange {
   outcome: Outcome | null = null;
+  routedAtMs = 0;
   onAbort: (() => void) | null = null;
   finished = false;
   /** The sink of an answer whose body follows. */
