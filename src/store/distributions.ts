@@ -7,8 +7,9 @@ import { addReferences, checkReferences, maxOrdinal, pageOfUsers, removeReferenc
 import { removeOwned } from './resources';
 import type {
   AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
-  Missing, NewDistribution, Outcome, OverUsed, Page, Reference, ReferenceTaken, Referrer, Stale, TooMany,
+  Missing, NewDistribution, Outcome, OverUsed, Page, Reference, ReferenceTaken, Referrer, Stale, TooMany, TenantLacks,
 } from './store';
+import { tenantWithout } from './tenant-parameters';
 import { appendChange, only, placeOf, takeTurn, type Database, type Tx } from './transaction';
 import { findVersion, keepVersion, listVersions } from './versions';
 
@@ -91,7 +92,7 @@ async function missingOrStale(tx: Tx, kind: DistributionKind, id: string): Promi
   return await tx.distribution.count({ where: { id, kind } }) === 0 ? { outcome: 'missing' } : { outcome: 'stale' };
 }
 
-type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed;
+type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks;
 
 /** The row itself; its lock is taken here, so that a second writer with the same ETag waits and then finds it stale. */
 export async function rewriteDistribution(tx: Tx, kind: DistributionKind, { id, expectedEtag, etag, config, facts }: DistributionUpdate): Promise<Missing | Stale | null> {
@@ -129,7 +130,9 @@ async function updateTogether(
   if (refused !== null) return undo(refused);
   await takeTurn(tx);
   const rows: DistributionRow[] = [];
-  for (const { id, facts } of ordered) {
+  for (const { id, facts, newlyRequired } of ordered) {
+    const lacking = await tenantWithout(tx, id, newlyRequired ?? []);
+    if (lacking !== null) return undo(lacking);
     const finished = await finishDistribution(tx, id, facts);
     if (finished.outcome !== 'done') return undo(finished);
     rows.push(finished.row);

@@ -8,6 +8,7 @@ import type {
   AliasTaken, Dangling, InUse, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
 } from './store';
+import { outgrownDistribution } from './tenant-parameters';
 import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
 
 export function resourceOf(record: ResourceModel): ResourceRow {
@@ -52,6 +53,8 @@ export async function finishResource(
   const refused = await checkReferences(tx, references);
   // Only distributions are counted against the quotas on sharing.
   if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  const outgrown = own.kind === 'distribution-tenant' ? await outgrownDistribution(tx, own.id) : null;
+  if (outgrown !== null) return outgrown;
   const seq = await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
   await touchUsers(tx, own, seq);
   const record = await tx.resource.update({ where: { kind_id: own }, data: { changeSeq: seq, settled: false } });

@@ -66,6 +66,8 @@ export type Dangling = { readonly outcome: 'dangling'; readonly reference: Refer
 export type OverUsed = { readonly outcome: 'over-used'; readonly reference: Reference };
 /** Somebody refers to it. */
 export type InUse = { readonly outcome: 'in-use'; readonly by: Referrer };
+/** A tenant has no value for a parameter that its distribution requires. */
+export type TenantLacks = { readonly outcome: 'tenant-lacks'; readonly tenant: string; readonly parameter: string };
 export type AliasTaken = { readonly outcome: 'alias-taken'; readonly alias: string };
 export type ReferenceTaken<T> = { readonly outcome: 'reference-taken'; readonly existing: T };
 export type TooMany = { readonly outcome: 'too-many' };
@@ -84,11 +86,11 @@ export interface DistributionStore {
   findByDomainName(domainName: string): Promise<DistributionRow | null>;
   update(
     kind: DistributionKind, id: string, expectedEtag: string,
-    next: { readonly etag: string; readonly config: Readonly<Record<string, unknown>>; readonly facts: DistributionFacts },
-  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken | Dangling | OverUsed>>;
+    next: Omit<DistributionUpdate, 'id' | 'expectedEtag'>,
+  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks>>;
   /** Several of one kind at once, all or none: for an alias that moves from one to another. The outcome is that of the first that fails. */
   updateTogether(kind: DistributionKind, updates: readonly DistributionUpdate[]):
-    Promise<{ readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed>;
+    Promise<{ readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks>;
   /** Only a disabled and deployed one that nothing refers to can go. */
   remove(kind: DistributionKind, id: string, expectedEtag: string):
     Promise<{ readonly outcome: 'done' } | Missing | Stale | { readonly outcome: 'enabled' | 'in-progress' } | InUse>;
@@ -109,6 +111,8 @@ export interface DistributionUpdate {
   readonly etag: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly facts: DistributionFacts;
+  /** Names of parameters that every tenant must have a value for, and did not have to before. */
+  readonly newlyRequired?: readonly string[];
 }
 
 export type DistributionFilter =

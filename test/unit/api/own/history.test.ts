@@ -1,5 +1,5 @@
 // History and audit from outside: every version with its author, the differences, the way back, and who did what.
-import { leastConfig } from '../../../fixtures/configs';
+import { leastConfig, streamingConfig } from '../../../fixtures/configs';
 import { referencePolicy } from '../../../../src/api/reference';
 import { administrator, startOwnApi, type OwnApi } from '../../../fixtures/own-api';
 import { send } from '../../../fixtures/signing';
@@ -64,6 +64,29 @@ test.each([
 ])('%s: %i %s', async (target, status, code) => {
   const answer = await api.ask('GET', target.startsWith('/edgefront') ? target : at(target));
   expect([answer.status, answer.body.Error.Code]).toEqual([status, code]);
+});
+
+test('a streaming distribution has a history of its own kind', async () => {
+  const created = await api.ask('POST', '/2020-05-31/streaming-distribution', streamingConfig('streamed'));
+  const base = `/edgefront/v1/streaming-distributions/${created.body.Id}`;
+  const updated = await api.ask('PUT', `/2020-05-31/streaming-distribution/${created.body.Id}/config`, { ...streamingConfig('streamed'), Comment: 'second' }, { 'if-match': String(created.headers['etag']) });
+  expect((await api.ask('GET', `${base}/versions`)).body.versions).toMatchObject([{ version: 2, operation: 'UpdateStreamingDistribution' }, { version: 1, operation: 'CreateStreamingDistribution' }]);
+  expect((await api.ask('GET', `${base}/diff?from=1&to=2`)).body.differences).toEqual([{ path: 'Comment', before: expect.any(String) as unknown, after: 'second' }]);
+  const back = await api.ask('POST', `${base}/versions/1/rollback`, undefined, { 'if-match': String(updated.headers['etag']) });
+  expect([back.status, back.body]).toEqual([200, { etag: back.headers['etag'], status: 'InProgress', rolledBackTo: 1 }]);
+  const [first, third] = [await api.ask('GET', `${base}/versions/1`), await api.ask('GET', `${base}/versions/3`)];
+  expect(third.body).toMatchObject({ version: 3, operation: 'RollbackStreamingDistribution', config: first.body.config });
+
+  // Neither is shown under the other's name.
+  expect((await api.ask('GET', `/edgefront/v1/distributions/${created.body.Id}/versions`)).body.Error.Code).toBe('NoSuchDistribution');
+  expect((await api.ask('GET', `/edgefront/v1/streaming-distributions/${id}/versions`)).body.Error.Code).toBe('NoSuchStreamingDistribution');
+  expect((await api.ask('GET', `/edgefront/v1/streaming-distributions/${id}/versions/1`)).body.Error.Code).toBe('NoSuchVersion');
+
+  const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'edgefront:*', Resource: `arn:aws:cloudfront::000000000000:streaming-distribution/${created.body.Id}` }] };
+  const { body: keys } = await api.ask('POST', '/edgefront/v1/access-keys', { name: 'streamer', policy });
+  expect((await api.ask('GET', `${base}/versions`, undefined, {}, keys)).status).toBe(200);
+  expect((await api.ask('GET', at('/versions'), undefined, {}, keys)).status).toBe(403);
+  expect((await api.ask('POST', `${base}/versions/1/rollback`, undefined, { 'if-match': 'x' }, keys)).body.Error.Message).toContain('cloudfront:UpdateStreamingDistribution');
 });
 
 test('the audit says who did what from where, by subject and by key, in pages', async () => {
