@@ -16,8 +16,9 @@ import { startHttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
+import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
-import { OriginMedia } from './rtmp/origin-media';
+import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer } from './rtmp/server';
 import { rulesNamed } from './rules';
 import { SiteTable } from './sites';
@@ -47,7 +48,11 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
-  const media = new OriginMedia({ origins, identity, clock });
+  const media = new CachedMedia((site, objectPath, first, last, listener) => {
+    const behavior = sites.mediaBehavior(site.id);
+    if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
+    else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
+  }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media];
   try {
     const server = await startHttpServer({

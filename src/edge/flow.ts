@@ -55,6 +55,11 @@ export class Flow {
     else this.serve({ exchange, compiled, path });
   };
 
+  /** A request that no viewer made: it needs no admission. */
+  readonly handleOwn = (exchange: Exchange, compiled: CompiledBehavior): void => {
+    this.serve({ exchange, compiled, path: exchange.request.path });
+  };
+
   /** A request that was let in, or one that this edge makes itself. */
   private serve(admitted: Admitted): void {
     const { exchange, compiled } = admitted;

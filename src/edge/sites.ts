@@ -7,6 +7,7 @@ import { keyMaker, type KeyMaker } from './cache-key';
 import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
+import { mediaSite } from './rtmp/media-site';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -43,6 +44,8 @@ export type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
 export class SiteTable {
   private readonly byId = new Map<string, Site>();
   private readonly byHost = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  /** Of streaming sites, by id: what is behind them. */
+  private readonly media = new Map<string, CompiledSite>();
 
   get size(): number { return this.byId.size; }
   ids(): IterableIterator<string> { return this.byId.keys(); }
@@ -67,6 +70,11 @@ export class SiteTable {
     return site.kind === 'streaming' ? site : 'web';
   }
 
+  /** How the objects of a streaming site are fetched and cached; null when it is gone. */
+  mediaBehavior(id: string): CompiledBehavior | null {
+    return this.media.get(id)?.behaviors[0] ?? null;
+  }
+
   private ownerOf(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
     const exact = this.byHost.get(host);
     if (exact !== undefined) return exact;
@@ -88,18 +96,21 @@ export class SiteTable {
       const owner = this.byHost.get(host);
       if (owner !== undefined && owner.id !== site.id) return { refused: `host ${host} belongs to ${owner.id}` };
     }
-    const compiled = site.kind === 'web' ? compileSite(site, spaceOf) : null;
-    if (compiled !== null && 'refused' in compiled) return compiled;
+    const web = site.kind === 'web';
+    const compiled = compileSite(web ? site : mediaSite(site), spaceOf);
+    if ('refused' in compiled) return compiled;
     this.remove(site.id);
     this.byId.set(site.id, site);
-    for (const host of site.hosts) this.byHost.set(host, { id: site.id, site: site.enabled ? compiled : null });
-    return { spaces: new Set(compiled?.behaviors.map((behavior) => behavior.space) ?? []) };
+    if (!web) this.media.set(site.id, compiled);
+    for (const host of site.hosts) this.byHost.set(host, { id: site.id, site: web && site.enabled ? compiled : null });
+    return { spaces: new Set(compiled.behaviors.map((behavior) => behavior.space)) };
   }
 
   remove(id: string): void {
     const site = this.byId.get(id);
     if (site === undefined) return;
     this.byId.delete(id);
+    this.media.delete(id);
     for (const host of site.hosts) if (this.byHost.get(host)?.id === id) this.byHost.delete(host);
   }
 }

@@ -73,8 +73,6 @@ interface OpenedFilm { readonly film: Film; freshUntilMs: number; readonly versi
 export class Films {
   private readonly opened: SharedWork<OpenedFilm>;
   private readonly slices: SharedWork<FilmSlice>;
-  /** Keys that the origin has nothing under, with the time until which it is not asked again. */
-  private readonly absent = new Map<string, number>();
 
   constructor(private readonly source: MediaSource, private readonly clock: Clock) {
     this.opened = new SharedWork(mediaLimits.indexCacheBytes, ({ film }) => Math.max(film.medium.indexBytes, mediaLimits.indexCacheBytes / mediaLimits.filmsMax));
@@ -100,14 +98,13 @@ export class Films {
 
   private async open(site: StreamingSite, key: string): Promise<Film> {
     const id = `${site.id} ${site.origin.host} ${site.origin.path} ${key}`;
-    if ((this.absent.get(id) ?? 0) > this.clock.monotonicMs()) throw new Fault('media-not-found', 'origin', 'the origin had nothing lately');
     let known = await this.opened.get(id, () => this.openAnew(site, key, id));
     if (known.freshUntilMs <= this.clock.monotonicMs()) known = await this.renewed(known, site, key, id);
     return known.film;
   }
 
   private async openAnew(site: StreamingSite, key: string, id: string): Promise<OpenedFilm> {
-    return this.filmOf(await this.fileOf(site, key, id), id);
+    return this.filmOf(await this.source.open(site, key), id);
   }
 
   private async filmOf(file: MediaFile, id: string): Promise<OpenedFilm> {
@@ -115,18 +112,9 @@ export class Films {
     return { film: new Film(`${id} ${file.version}`, medium, this.slices), freshUntilMs: file.freshUntilMs, version: file.version };
   }
 
-  private async fileOf(site: StreamingSite, key: string, id: string): Promise<MediaFile> {
-    try {
-      return await this.source.open(site, key);
-    } catch (thrown) {
-      if (thrown instanceof Fault && thrown.kind === 'media-not-found') this.rememberAbsent(id);
-      throw thrown;
-    }
-  }
-
   /** The origin is asked; where it still has the same version, what is kept of it stays. */
   private async renewed(old: OpenedFilm, site: StreamingSite, key: string, id: string): Promise<OpenedFilm> {
-    const file = await this.fileOf(site, key, id);
+    const file = await this.source.open(site, key);
     if (file.version === old.version) {
       old.freshUntilMs = file.freshUntilMs;
       return old;
@@ -138,10 +126,5 @@ export class Films {
   /** A version that is no longer there: the next one who asks opens the new one. */
   forget(film: Film): void {
     this.opened.forgetWhere(({ film: kept }) => kept === film);
-  }
-
-  private rememberAbsent(id: string): void {
-    if (this.absent.size >= mediaLimits.absentMax) this.absent.clear();
-    this.absent.set(id, this.clock.monotonicMs() + mediaLimits.absentMs);
   }
 }

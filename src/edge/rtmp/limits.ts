@@ -46,17 +46,15 @@ export const windowBytes = 2_500_000;
 
 /** Of files: how they are read and what is kept. */
 export const mediaLimits = {
-  /** What is asked for at once, and kept together: 1/16 s at 4 MiB/s. */
+  /** What is asked of the edge's cache at once, and kept together. */
   blockBytes: 262_144,
   /** Blocks asked for in one request. */
   runBlocksMax: 64,
-  blockCacheBytes: 134_217_728,
+  /** At hand for the slices of the next moments; what is older comes from the edge's cache. */
+  blockCacheBytes: 33_554_432,
   /** Slices ready to be sent, over all files. */
   sliceCacheBytes: 67_108_864,
   /** Indexes of files that are open. */
   indexCacheBytes: 134_217_728,
   filmsMax: 4096,
-  /** A file that is not there is not looked for again before. */
-  absentMs: 10_000,
-  absentMax: 10_000,
 } as const;

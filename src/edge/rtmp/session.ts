@@ -271,8 +271,11 @@ export class Session {
     assert(connected !== null, 'streams are of a connected session');
     const read = readStreamName(name, this.host.limits.nameBytesMax);
     if ('refused' in read) throw new Fault(read.refused, 'caller', 'the name can be no object\'s');
-    if (connected.site.closed !== null) throw new Fault('access-denied', 'caller', connected.site.closed);
-    return (await this.host.films.find(connected.site, read.keys)).film;
+    // As it is now: it may have changed, or been disabled, since the viewer connected.
+    const site = this.host.findSite(connected.host);
+    if (site === null || site === 'web') throw new Fault('access-denied', 'caller', 'the distribution is not served any more');
+    if (site.closed !== null) throw new Fault('access-denied', 'caller', site.closed);
+    return (await this.host.films.find(site, read.keys)).film;
   }
 
   private playFailed(film: Film | null, name: string, fault: Fault): void {

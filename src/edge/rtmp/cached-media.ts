@@ -1,4 +1,4 @@
-// Media files read from the origin by ranges: blocks of fixed size, in memory while there is room, each fetched once.
+// Media files read by ranges through the edge's own cache: in blocks of fixed size, the last used of which are kept here at hand.
 import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
 import { Fault } from '../../base/fault';
@@ -8,41 +8,40 @@ import { parseContentRange } from '../../protocol/http/range';
 import type { StreamingSite } from '../../snapshot/site';
 import type { BodySource } from '../cache/body';
 import { reuseOf } from '../freshness';
-import type { Identity } from '../identity';
-import type { OriginRequest } from '../origin-request';
-import type { OriginListener, Origins } from '../origins';
+import type { OriginListener } from '../origins';
 import { mediaLimits } from './limits';
+import { streamingTtls } from './media-site';
 import type { MediaFile, MediaSource } from './media-source';
 
-/** Guide, "Managing how long content stays in an edge cache (expiration)": for RTMP a day, and never less than an hour. */
-const ttls = { minTtlS: 3600, defaultTtlS: 86_400, maxTtlS: 31_536_000, errorMinTtlS: 10 } as const;
 const { blockBytes } = mediaLimits;
 
-export interface OriginMediaParts {
-  readonly origins: Pick<Origins, 'send'>;
-  readonly identity: Identity;
-  readonly clock: Clock;
-}
+/** Asks for a range of an object of a site's bucket, `last` included; `path` is encoded and starts with `/`. */
+export type AskRange = (site: StreamingSite, path: string, first: number, last: number, listener: OriginListener) => void;
+
+/** How often a range is asked for whose answers break off. */
+const triesMax = 2;
+
+interface Waiting { readonly number: number; readonly resolve: (bytes: Buffer) => void; readonly reject: (fault: Fault) => void }
 
 /** A block that is there, or whoever waits for it. */
 interface Block { bytes: Buffer | null; readonly ready: Promise<Buffer> }
 
-export class OriginMedia implements MediaSource, Service {
+export class CachedMedia implements MediaSource, Service {
   /** In order of last use; those under way are not counted and not dropped. */
   private readonly blocks = new Map<string, Block>();
   private keptBytes = 0;
   private readonly running = new Set<RangeFetch>();
 
-  constructor(private readonly parts: OriginMediaParts, private readonly cacheBytes: number = mediaLimits.blockCacheBytes) {}
+  constructor(private readonly ask: AskRange, private readonly clock: Clock, private readonly cacheBytes: number = mediaLimits.blockCacheBytes) {}
 
   async open(site: StreamingSite, key: string): Promise<MediaFile> {
-    const target = targetOf(site, key);
+    const target = pathOf(key);
     const head = new Promise<{ version: string; bytes: number; freshUntilMs: number; prefix: string }>((resolve, reject) => {
       let found: { version: string; bytes: number; freshUntilMs: number; prefix: string } | null = null;
       this.fetch(site, target, 0, blockBytes - 1, {
         onHead: (answer) => {
           const version = versionOf(answer.fields, answer.total);
-          const prefix = `${site.id} ${originName(site)} ${target} ${version} `;
+          const prefix = `${site.id} ${site.seq} ${target} ${version} `;
           found = { version, bytes: answer.total, freshUntilMs: this.freshUntilMs(answer.fields), prefix };
         },
         onBlock: (_number, bytes) => {
@@ -84,8 +83,7 @@ export class OriginMedia implements MediaSource, Service {
     if (found === undefined) {
       let end = number;
       while (end < last && end - number + 1 < mediaLimits.runBlocksMax && !this.blocks.has(file.prefix + (end + 1))) end += 1;
-      this.fetchRun(file, number, end);
-      return (this.blocks.get(file.prefix + number) as Block).ready;
+      return this.fetchRun(file, number, end);
     }
     if (found.bytes === null) return found.ready;
     this.blocks.delete(file.prefix + number);
@@ -93,15 +91,23 @@ export class OriginMedia implements MediaSource, Service {
     return found.bytes;
   }
 
-  private fetchRun(file: OpenFile, first: number, last: number): void {
-    const waiting: { resolve: (bytes: Buffer) => void; reject: (fault: Fault) => void }[] = [];
+  /** Asks for some blocks that are not here. @returns the first of them */
+  private fetchRun(file: OpenFile, first: number, last: number): Promise<Buffer> {
+    const waiting: Waiting[] = [];
     for (let number = first; number <= last; number += 1) {
-      const ready = new Promise<Buffer>((resolve, reject) => { waiting.push({ resolve, reject }); });
+      const ready = new Promise<Buffer>((resolve, reject) => { waiting.push({ number, resolve, reject }); });
       // Whoever reads several blocks at once hears of the first failure only.
       ready.catch(() => {});
       this.blocks.set(file.prefix + number, { bytes: null, ready });
     }
-    let next = first;
+    const { ready } = this.blocks.get(file.prefix + first) as Block;
+    this.fetchWaiting(file, waiting, triesMax);
+    return ready;
+  }
+
+  private fetchWaiting(file: OpenFile, waiting: Waiting[], triesLeft: number): void {
+    const first = (waiting[0] as Waiting).number;
+    const last = (waiting[waiting.length - 1] as Waiting).number;
     this.fetch(file.site, file.target, first * blockBytes, Math.min((last + 1) * blockBytes, file.bytes) - 1, {
       onHead: (answer) => {
         if (versionOf(answer.fields, answer.total) !== file.version) throw new Fault('media-changed', 'origin', 'the file changed while it was played');
@@ -109,13 +115,17 @@ export class OriginMedia implements MediaSource, Service {
       onBlock: (number, bytes) => {
         this.blocks.delete(file.prefix + number);
         this.keep(file.prefix + number, bytes);
-        next = number + 1;
-        waiting[number - first]?.resolve(bytes);
+        waiting.shift()?.resolve(bytes);
       },
       onFault: (fault) => {
-        for (let number = next; number <= last; number += 1) {
+        // An answer that breaks off after its head may be of a file that changed meanwhile: the next one says so.
+        if (fault.kind === 'answer-broken' && triesLeft > 1 && waiting.length > 0) {
+          this.fetchWaiting(file, waiting, triesLeft - 1);
+          return;
+        }
+        for (const { number, reject } of waiting) {
           this.blocks.delete(file.prefix + number);
-          waiting[number - first]?.reject(fault);
+          reject(fault);
         }
       },
     });
@@ -135,25 +145,12 @@ export class OriginMedia implements MediaSource, Service {
   private fetch(site: StreamingSite, target: string, first: number, last: number, taker: RangeTaker): void {
     const fetch = new RangeFetch(first, last, { ...taker, onOver: () => this.running.delete(fetch) });
     this.running.add(fetch);
-    this.parts.origins.send(site.origin, this.request(site, target, first, last), null, fetch);
-  }
-
-  /** No query, cookie or header of a viewer goes to the origin of a streaming distribution (guide: RTMP distributions). */
-  private request(site: StreamingSite, target: string, first: number, last: number): OriginRequest {
-    const { origin } = site;
-    const { identity } = this.parts;
-    // A viewer's RTMP is not TLS: where the origin's protocol follows the viewer's, that is HTTP.
-    const secure = origin.protocol === 'https-only';
-    const fields = [
-      'host', originName(site), 'range', `bytes=${first}-${last}`, 'user-agent', 'Amazon CloudFront', 'via', `1.1 ${identity.via}`,
-      'cdn-loop', identity.cdnId, 'x-amz-cf-id', identity.requestId(), ...origin.headers.flat(),
-    ];
-    return { method: 'GET', target, fields, secure };
+    this.ask(site, target, first, last, fetch);
   }
 
   private freshUntilMs(fields: Fields): number {
-    const reuse = reuseOf(200, fields, ttls, this.parts.clock.nowMs());
-    return this.parts.clock.monotonicMs() + 1000 * Math.max(ttls.minTtlS, reuse.kind === 'store' ? reuse.ttlS : 0);
+    const reuse = reuseOf(200, fields, { ...streamingTtls, errorMinTtlS: 0 }, this.clock.nowMs());
+    return this.clock.monotonicMs() + 1000 * (reuse.kind === 'store' ? reuse.ttlS : 0);
   }
 }
 
@@ -166,16 +163,7 @@ interface OpenFile {
   readonly prefix: string;
 }
 
-function targetOf(site: StreamingSite, key: string): string {
-  return `${site.origin.path}/${key.split('/').map(encodeURIComponent).join('/')}`;
-}
-
-function originName({ origin }: StreamingSite): string {
-  const secure = origin.protocol === 'https-only';
-  const port = secure ? origin.httpsPort : origin.httpPort;
-  const name = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-  return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
-}
+const pathOf = (key: string): string => `/${key.split('/').map(encodeURIComponent).join('/')}`;
 
 const versionOf = (fields: Fields, total: number): string => `${total} ${field(fields, 'etag') ?? field(fields, 'last-modified') ?? ''}`;
 
@@ -194,6 +182,10 @@ class RangeFetch implements OriginListener {
   private at: number;
   private end = 0;
   private over = false;
+  /** The answer is the whole file. */
+  private isWhole = false;
+  /** Bytes of it that stand before the range. */
+  private skip = 0;
 
   /** @param first begins a block */
   constructor(first: number, private readonly last: number, private readonly taker: RangeTaker & { onOver(): void }) {
@@ -223,9 +215,11 @@ class RangeFetch implements OriginListener {
   }
 
   onData(piece: Buffer): void {
-    for (let from = 0; from < piece.length && !this.over;) {
+    const skipped = Math.min(this.skip, piece.length);
+    this.skip -= skipped;
+    for (let from = skipped; from < piece.length && !this.over;) {
       if (this.at >= this.end) {
-        this.fail(new Fault('origin-misbehaved', 'origin', 'the range has more bytes than it says'));
+        this.hadEnough();
         return;
       }
       const blockEnd = Math.min((Math.floor(this.at / blockBytes) + 1) * blockBytes, this.end);
@@ -242,6 +236,15 @@ class RangeFetch implements OriginListener {
     }
   }
 
+  private hadEnough(): void {
+    if (this.isWhole) {
+      this.source?.abort();
+      this.finish();
+    } else {
+      this.fail(new Fault('origin-misbehaved', 'origin', 'the range has more bytes than it says'));
+    }
+  }
+
   onEnd(): void {
     if (this.at < this.end) this.fail(new Fault('origin-misbehaved', 'origin', 'the range ends before it should'));
     else this.finish();
@@ -255,13 +258,17 @@ class RangeFetch implements OriginListener {
   private totalOf(status: number, fields: Fields): number {
     // S3 answers 403 for what is not there to whoever may not list the bucket.
     if (status === 404 || status === 403 || status === 410) throw new Fault('media-not-found', 'origin', `the origin answered ${status}`);
-    if (status === 416) throw new Fault('media-malformed', 'origin', 'the file is empty');
+    if (status === 416) throw this.at === 0 ? new Fault('media-malformed', 'origin', 'the file is empty') : new Fault('media-changed', 'origin', 'the file became shorter');
     const range = status === 206 ? parseContentRange(field(fields, 'content-range')) : null;
     const total = range?.bodyBytes ?? null;
     if (total !== null && range?.span?.start === this.at && range.span.end === Math.min(this.last + 1, total)) return total;
     const whole = Number(field(fields, 'content-length') ?? NaN);
-    // A server that knows no ranges will do for a file that is shorter than the range.
-    if (status === 200 && this.at === 0 && whole > 0 && whole <= this.last + 1) return whole;
+    // The whole, as servers answer that know no ranges: what stands before is passed over.
+    if (status === 200 && whole > this.at) {
+      this.isWhole = true;
+      this.skip = this.at;
+      return whole;
+    }
     if (status === 200 || status === 206) throw new Fault('origin-misbehaved', 'origin', 'the origin does not answer with the range it was asked for');
     throw new Fault('origin-misbehaved', 'origin', `the origin answered ${status}`, { retry: status >= 500 });
   }
