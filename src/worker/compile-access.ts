@@ -1,20 +1,27 @@
 // Who may see what, as a distribution's configuration says it, turned into what an edge checks.
 import type { DistributionConfig, KeyGroupConfig, PublicKeyConfig, DefaultCacheBehavior, CacheBehavior } from '@aws-sdk/client-cloudfront';
+import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
-import type { SiteAccess, SiteBehavior, SitePublicKey } from '../snapshot/site';
+import type { SiteAccess, SiteBehavior, SiteCountries, SitePublicKey } from '../snapshot/site';
 import type { Reference } from '../store/store';
 import type { Lookup } from './catalog';
 
 /** A restriction of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
 function closedForAll(config: DistributionConfig): string | null {
-  const geo = config.Restrictions?.GeoRestriction;
-  if (geo?.RestrictionType !== undefined && geo.RestrictionType !== 'none') return 'geo restriction';
   return config.ViewerMtlsConfig?.Mode === 'required' ? 'viewer mTLS' : null;
 }
 
 function closedFor(behavior: DefaultCacheBehavior | CacheBehavior): string | null {
   if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
   return (behavior.FieldLevelEncryptionId ?? '') === '' ? null : 'field-level encryption';
+}
+
+/** Countries from which alone, or from which not, viewers are let in. */
+export function countriesOf(config: DistributionConfig): SiteCountries | null {
+  const { RestrictionType: type = 'none', Items: codes = [] } = config.Restrictions?.GeoRestriction ?? {};
+  if (type === 'none') return null;
+  assert(type === 'whitelist' || type === 'blacklist', 'a stored geo restriction is of a known type');
+  return { mode: type === 'whitelist' ? 'only' : 'except', codes: codes.map((code) => code.toUpperCase()) };
 }
 
 /** Who may see what one behaviour serves. */

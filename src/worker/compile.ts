@@ -14,7 +14,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, publicKeysOf } from './compile-access';
+import { accessOf, configOf, countriesOf, publicKeysOf } from './compile-access';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
 interface List<T> { readonly Items?: readonly T[] | undefined }
@@ -60,7 +60,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
     publicKeys: publicKeysOf(behaviors, lookup),
-    countries: null,
+    countries: countriesOf(config),
   };
 }
 

@@ -116,13 +116,19 @@ test('groups and error pages', () => {
 });
 
 test.each<[string, Record<string, unknown>, string | null]>([
-  ['no geo restriction', { Restrictions: { GeoRestriction: { RestrictionType: 'none', Quantity: 0 } } }, null],
-  ['a whitelist', { Restrictions: { GeoRestriction: { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
-  ['a blacklist', { Restrictions: { GeoRestriction: { RestrictionType: 'blacklist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
   ['client certificates required', { ViewerMtlsConfig: { Mode: 'required' } }, 'viewer mTLS'],
 ])('with %s every behaviour is closed, or none', (_what, given, closed) => {
   const site = web({ ...given, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized }) });
   expect(site.behaviors.map((one) => one.access.closed)).toEqual([closed, closed]);
+});
+
+test.each<[string, Record<string, unknown> | undefined, unknown]>([
+  ['nothing said', undefined, null],
+  ['none', { RestrictionType: 'none', Quantity: 0 }, null],
+  ['a whitelist', { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] }, { mode: 'only', codes: ['DE'] }],
+  ['a blacklist', { RestrictionType: 'blacklist', Quantity: 2, Items: ['DE', 'fr'] }, { mode: 'except', codes: ['DE', 'FR'] }],
+])('geo restriction: %s', (_what, GeoRestriction, expected) => {
+  expect(web(GeoRestriction === undefined ? {} : { Restrictions: { GeoRestriction } }).countries).toEqual(expected);
 });
 
 test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
