@@ -65,7 +65,7 @@ export const effects: Readonly<Record<string, Rule>> = {
     'OriginPath': enforced,
     'CustomHeaders.Items[].HeaderName': enforced,
     'CustomHeaders.Items[].HeaderValue': enforced,
-    'S3OriginConfig.OriginAccessIdentity': ignored('requests to S3 are not signed yet'),
+    'S3OriginConfig.OriginAccessIdentity': enforced,
     'S3OriginConfig.OriginReadTimeout': ignored('S3 origins are waited for 30 s', 30),
     'CustomOriginConfig.HTTPPort': enforced,
     'CustomOriginConfig.HTTPSPort': enforced,
@@ -80,7 +80,7 @@ export const effects: Readonly<Record<string, Rule>> = {
     'ConnectionTimeout': enforced,
     'ResponseCompletionTimeout': enforced,
     'OriginShield.*': ignored('each edge asks the origin itself'),
-    'OriginAccessControlId': ignored('requests to the origin are not signed yet'),
+    'OriginAccessControlId': enforced,
   }),
   ...below('OriginGroups.Items[]', {
     'Id': enforced,

@@ -176,3 +176,27 @@ describe('trusted key groups', () => {
     expect(compile(catalogOf(resource('key-group', 'g1', { Items: ['K1'] })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
   });
 });
+
+describe('how requests to an origin are signed', () => {
+  const control = (id: string, OriginAccessControlOriginType: string, SigningBehavior: string): ResourceRow =>
+    ({ kind: 'origin-access-control', id, config: { OriginAccessControlOriginType, SigningBehavior, SigningProtocol: 'sigv4' } }) as unknown as ResourceRow;
+  const signingOf = (origin: Record<string, unknown>): SiteOrigin['signing'] => {
+    const catalog = new Catalog();
+    for (const each of [control('a', 's3', 'always'), control('n', 's3', 'never'), control('o', 's3', 'no-override'), control('l', 'lambda', 'always'), control('x', 'lambda', 'always-amz-auth')]) catalog.put(each);
+    const site = compileSite(row(plainConfig({ Origins: list({ Id: 'main', DomainName: 'b.s3.amazonaws.com', ...origin }) })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    return (site.origins[0] as SiteOrigin).signing;
+  };
+  const s3 = (OriginAccessIdentity = ''): Record<string, unknown> => ({ S3OriginConfig: { OriginAccessIdentity } });
+  test.each<[string, Record<string, unknown>, SiteOrigin['signing']]>([
+    ['nothing', s3(), null],
+    ['an identity', s3('origin-access-identity/cloudfront/E1'), { service: 's3', when: 'always' }],
+    ['always', { ...s3(), OriginAccessControlId: 'a' }, { service: 's3', when: 'always' }],
+    ['never', { ...s3(), OriginAccessControlId: 'n' }, null],
+    ['no-override', { ...s3(), OriginAccessControlId: 'o' }, { service: 's3', when: 'unless-authorized' }],
+    ['Lambda', { CustomOriginConfig: customOrigin, OriginAccessControlId: 'l' }, { service: 'lambda', when: 'always' }],
+    ['always-amz-auth', { CustomOriginConfig: customOrigin, OriginAccessControlId: 'x' }, { service: 'lambda', when: 'unless-authorized' }],
+  ])('%s', (_what, origin, expected) => {
+    expect(signingOf(origin)).toEqual(expected);
+  });
+});

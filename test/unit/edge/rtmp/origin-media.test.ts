@@ -2,10 +2,11 @@
 import type http from 'node:http';
 import { systemClock } from '../../../../src/base/clock';
 import { Identity } from '../../../../src/edge/identity';
-import { Origins } from '../../../../src/edge/origins';
+import type { Origins } from '../../../../src/edge/origins';
 import { mediaLimits } from '../../../../src/edge/rtmp/limits';
 import type { MediaFile } from '../../../../src/edge/rtmp/media-source';
 import { OriginMedia } from '../../../../src/edge/rtmp/origin-media';
+import { originsOf } from '../../../fixtures/gate';
 import { startOrigin, type Origin, type SeenRequest } from '../../../fixtures/origin';
 import { streamingSite } from '../../../fixtures/rtmp-viewer';
 import { origin as originOf } from '../../../fixtures/site';
@@ -32,7 +33,7 @@ const plain = (status: number, fields: http.OutgoingHttpHeaders = {}, body = '')
 beforeEach(async () => {
   respond = ranged();
   origin = await startOrigin((request, response) => respond(request, response));
-  origins = new Origins(systemClock);
+  origins = originsOf(systemClock);
   media = new OriginMedia({ origins, identity: new Identity('n', 'LOC50-P1'), clock: systemClock });
 });
 afterEach(async () => {
