@@ -9,6 +9,7 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
 import { Flow } from './flow';
@@ -42,8 +43,9 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable();
-  const origins = new Origins(clock);
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
+  const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
+  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
   const flow = new Flow({
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
@@ -53,7 +55,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media];
+  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const server = await startHttpServer({
       bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,

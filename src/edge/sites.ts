@@ -1,5 +1,6 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
 import type { SiteBehavior, SiteOrigin, Site, StreamingSite, WebSite } from '../snapshot/site';
+import { countryRule, type CountryRule } from './access/countries';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
@@ -34,6 +35,8 @@ export interface CompiledBehavior {
 export interface CompiledSite {
   readonly site: WebSite;
   readonly behaviors: readonly CompiledBehavior[];
+  /** Null: viewers are let in from anywhere. */
+  readonly countryRule: CountryRule | null;
   /** Least seconds an answer of this status is kept. */
   errorMinTtlS(status: number): number;
 }
@@ -139,7 +142,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const keys = keysOf(site);
   if (typeof keys === 'string') return { refused: `public key ${keys} cannot be used` };
   const compiled: CompiledSite = {
-    site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
+    site, behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
   const plain: CompiledBehavior[] = [];
   for (const behavior of site.behaviors) {

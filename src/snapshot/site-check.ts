@@ -1,7 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
   Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
-  SiteOriginGroup, SitePublicKey, SiteResponseHeaders,
+  SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning,
   StreamingSite, WebSite,
 } from './site';
 
@@ -86,6 +86,8 @@ const behavior = shape<SiteBehavior>({
 const header: Check = (value, at) =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string' && part.length <= textCharsMax) ? null : at;
 
+const signing = shape<SiteSigning>({ service: oneOf('s3', 'mediastore', 'mediapackagev2', 'lambda'), when: oneOf('always', 'unless-authorized') });
+
 const origin = shape<SiteOrigin>({
   id: text,
   host: filled,
@@ -101,6 +103,7 @@ const origin = shape<SiteOrigin>({
   readTimeoutS: seconds,
   keepAliveS: seconds,
   completionTimeoutS: orNull(seconds),
+  signing: orNull(signing),
 });
 
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });

@@ -134,6 +134,15 @@ export interface SiteOrigin {
   readonly keepAliveS: number;
   /** From first byte of the request to last of the answer; null: no limit. */
   readonly completionTimeoutS: number | null;
+  /** Null: requests are sent as they are. */
+  readonly signing: SiteSigning | null;
+}
+
+/** How requests to an origin are signed (AWS Signature Version 4); the key is the edge's own. */
+export interface SiteSigning {
+  readonly service: 's3' | 'mediastore' | 'mediapackagev2' | 'lambda';
+  /** `unless-authorized`: not those that carry the viewer's Authorization. */
+  readonly when: 'always' | 'unless-authorized';
 }
 
 export interface SiteOriginGroup {

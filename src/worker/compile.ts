@@ -14,7 +14,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, publicKeysOf } from './compile-access';
+import { accessOf, configOf, countriesOf, publicKeysOf, signingOf } from './compile-access';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
 interface List<T> { readonly Items?: readonly T[] | undefined }
@@ -31,7 +31,7 @@ const fallback = {
  * @throws Fault `cannot-compile` when it refers to something that is not there
  */
 export function compileSite(row: DistributionRow, lookup: Lookup): Site {
-  return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row);
+  return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row, lookup);
 }
 
 function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
@@ -51,7 +51,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
     behaviors,
-    origins: items(config.Origins).map(compileOrigin),
+    origins: items(config.Origins).map((origin) => compileOrigin(origin, lookup)),
     groups: items(config.OriginGroups).map(compileGroup),
     errorPages: items(config.CustomErrorResponses).map((page): SiteErrorPage => ({
       status: page.ErrorCode ?? 0,
@@ -60,11 +60,11 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
     publicKeys: publicKeysOf(behaviors, lookup),
-    countries: null,
+    countries: countriesOf(config),
   };
 }
 
-function compileStreaming(row: DistributionRow): StreamingSite {
+function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
   const config = row.config as unknown as StreamingDistributionConfig;
   return {
     kind: 'streaming',
@@ -72,7 +72,7 @@ function compileStreaming(row: DistributionRow): StreamingSite {
     seq: row.changeSeq,
     enabled: row.enabled,
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
-    origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: '' } }),
+    origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
     closed: config.TrustedSigners?.Enabled === true ? 'trusted signers' : null,
   };
 }
@@ -200,7 +200,7 @@ function legacyRequest(behavior: Behavior): RequestPart {
   };
 }
 
-function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origin>): SiteOrigin {
+function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origin>, lookup: Lookup): SiteOrigin {
   const custom = origin.CustomOriginConfig;
   const protocol = custom?.OriginProtocolPolicy ?? 'match-viewer';
   return {
@@ -219,6 +219,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     readTimeoutS: custom?.OriginReadTimeout ?? fallback.readTimeoutS,
     keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
+    signing: signingOf(origin, lookup),
   };
 }
 

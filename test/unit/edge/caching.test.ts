@@ -8,11 +8,11 @@ import { Flow } from '../../../src/edge/flow';
 import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
 import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import { Origins } from '../../../src/edge/origins';
+import type { Origins } from '../../../src/edge/origins';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior } from '../../../src/snapshot/site';
-import { gate } from '../../fixtures/gate';
+import { gate, originsOf } from '../../fixtures/gate';
 import { ask, startOrigin, type Fetched, type Origin, type SeenRequest } from '../../fixtures/origin';
 import { RawViewer } from '../../fixtures/raw-viewer';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
@@ -44,7 +44,7 @@ async function begin(rules: CacheRulesName, changes: Partial<SiteBehavior> = {})
   });
   clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
   cache = new Cache<OriginFetch>(16_000_000);
-  origins = new Origins(clock);
+  origins = originsOf(clock);
   const sites = new SiteTable();
   const flow = new Flow({
     ...gate, sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,

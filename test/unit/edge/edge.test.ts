@@ -7,12 +7,11 @@ import { Flow } from '../../../src/edge/flow';
 import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
 import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import { Origins } from '../../../src/edge/origins';
 import { denialPage } from '../../../src/edge/pages';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
-import { gate } from '../../fixtures/gate';
+import { gate, originsOf } from '../../fixtures/gate';
 import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
@@ -22,7 +21,7 @@ class Edge {
   readonly sites = new SiteTable();
   readonly cache = new Cache<OriginFetch>(64 * 1024 * 1024);
   readonly state = new EdgeState(this.sites, this.cache);
-  readonly origins = new Origins(systemClock);
+  readonly origins = originsOf(systemClock);
   server!: HttpServer;
   constructor(readonly origin: Origin, private readonly rules: CacheRulesName = 'cloudfront') {}
 

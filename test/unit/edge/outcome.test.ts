@@ -7,11 +7,10 @@ import { Flow } from '../../../src/edge/flow';
 import { startHttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
 import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import { Origins } from '../../../src/edge/origins';
 import type { Outcome } from '../../../src/edge/outcome';
 import { rulesNamed } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
-import { gate } from '../../fixtures/gate';
+import { gate, originsOf } from '../../fixtures/gate';
 import { ask, startOrigin } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
@@ -25,7 +24,7 @@ test('every exchange says what became of it, and X-Cache says the same', async (
   });
   const clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
   const cache = new Cache<OriginFetch>(16_000_000);
-  const origins = new Origins(clock);
+  const origins = originsOf(clock);
   const sites = new SiteTable();
   const flow = new Flow({ ...gate, sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const outcomes: (() => Outcome | null)[] = [];

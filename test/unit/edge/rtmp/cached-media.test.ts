@@ -7,7 +7,7 @@ import { EdgeState } from '../../../../src/edge/edge';
 import { Flow } from '../../../../src/edge/flow';
 import { Identity } from '../../../../src/edge/identity';
 import type { OriginFetch } from '../../../../src/edge/origin-fetch';
-import { Origins } from '../../../../src/edge/origins';
+import type { Origins } from '../../../../src/edge/origins';
 import { OwnRequest } from '../../../../src/edge/own-request';
 import { CachedMedia } from '../../../../src/edge/rtmp/cached-media';
 import { mediaLimits } from '../../../../src/edge/rtmp/limits';
@@ -15,7 +15,7 @@ import type { MediaFile } from '../../../../src/edge/rtmp/media-source';
 import { rulesNamed } from '../../../../src/edge/rules';
 import { SiteTable } from '../../../../src/edge/sites';
 import type { StreamingSite } from '../../../../src/snapshot/site';
-import { gate } from '../../../fixtures/gate';
+import { gate, originsOf } from '../../../fixtures/gate';
 import { startOrigin, type Origin, type SeenRequest } from '../../../fixtures/origin';
 import { streamingSite } from '../../../fixtures/rtmp-viewer';
 import { origin as originOf } from '../../../fixtures/site';
@@ -56,7 +56,7 @@ function mediaOf(blockCacheBytes: number): CachedMedia {
 beforeEach(async () => {
   respond = ranged();
   origin = await startOrigin((request, response) => respond(request, response));
-  origins = new Origins(systemClock);
+  origins = originsOf(systemClock);
   cache = new Cache<OriginFetch>(256_000_000);
   sites = new SiteTable();
   site = streamingSite({ origin: originOf({ kind: 's3', protocol: 'match-viewer', httpPort: origin.port, path: '/base', connectionAttempts: 2 }) });
