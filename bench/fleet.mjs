@@ -1,7 +1,7 @@
 // The real processes for a bench: a database of its own, api, worker and edges, each of which can be killed and started again.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -110,8 +110,7 @@ class Process {
  */
 export async function startFleet(place, { apis = 1, edges = 3, environment = {} } = {}) {
   need();
-  const dir = path.join(place.dir, 'fleet');
-  mkdirSync(dir);
+  const dir = mkdtempSync(path.join(place.dir, 'fleet-'));
   const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
   const failures = [];
   const processes = [];
@@ -142,7 +141,7 @@ export async function startFleet(place, { apis = 1, edges = 3, environment = {} 
   add('worker', 'worker', control);
   for (let n = 1; n <= edges; n += 1) {
     edgePorts.push(await lastingPort());
-    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
+    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
   }
   // The first one brings the database's tables up to date, once for all.
   await processes[0].start();

@@ -126,7 +126,7 @@ async function startEdgefront(work, originPort, stops) {
   const system = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'all'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_HTTP_PORT: String(edge), EDGEFRONT_WORKER_PORT: String(worker),
+      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(edge), EDGEFRONT_WORKER_PORT: String(worker),
       EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey, EDGEFRONT_CACHE_BYTES: String(cacheBytes),
     },
   });

@@ -89,6 +89,8 @@ export async function until(check, what) {
 /** Runs a benchmark in a workplace of its own; a failure is told with what the programs printed, and ends with 1. */
 export async function inWorkplace(name, work) {
   const place = new Workplace(name);
+  // Whoever loses patience gets the machine back as it was, too.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => place.close().finally(() => process.kill(process.pid, signal)));
   try {
     await work(place);
   } catch (error) {

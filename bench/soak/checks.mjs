@@ -25,19 +25,21 @@ export async function settled(query) {
 
 /** Every acknowledged write is there, and nothing else but what was uncertain. */
 export async function checkLedgers(clients, query) {
+  const wrong = await Promise.all(clients.map(checkLedger));
+  return [...wrong.flat(), ...await checkStrangers(clients), ...await checkAudit(clients, query), ...await checkContested(clients, query)];
+}
+
+async function checkLedger(client) {
   const wrong = [];
-  for (const client of clients) {
-    for (const one of [...client.held.values()]) {
-      await client.look(one);
-      if (client.held.has(`${one.noun.kind}/${one.id}`)) wrong.push(...await checkBelongings(client, one));
-    }
-    for (const one of client.gone) {
-      const { code } = await client.read(one.noun.read(one.id));
-      if (code === undefined || !(code.startsWith('NoSuch') || code === 'EntityNotFound')) wrong.push(`${one.noun.kind} ${one.id} is back after its removal: ${code ?? 'it is read'}`);
-    }
+  for (const one of [...client.held.values()]) {
+    await client.look(one);
+    if (client.held.has(`${one.noun.kind}/${one.id}`)) wrong.push(...await checkBelongings(client, one));
   }
-  wrong.push(...await checkStrangers(clients));
-  return [...wrong, ...await checkAudit(clients, query), ...await checkContested(clients, query)];
+  for (const one of client.gone) {
+    const { code } = await client.read(one.noun.read(one.id));
+    if (code === undefined || !(code.startsWith('NoSuch') || code === 'EntityNotFound')) wrong.push(`${one.noun.kind} ${one.id} is back after its removal: ${code ?? 'it is read'}`);
+  }
+  return wrong;
 }
 
 /** Tags, the published stage, invalidations. */
@@ -198,7 +200,7 @@ export async function checkDatabase(query) {
 /** Each edge serves what the API says, by asking through it. */
 export async function checkViewers(fleet, clients) {
   const wrong = [];
-  for (const client of clients) {
+  await Promise.all(clients.map(async (client) => {
     for (const one of client.held.values()) {
       if (one.noun.kind !== 'distribution' || one === client.template) continue;
       for (const [n, port] of fleet.edgePorts.entries()) {
@@ -206,7 +208,7 @@ export async function checkViewers(fleet, clients) {
         if (one.config.Enabled ? body !== `/${one.config.Comment}/last` : status !== 403) wrong.push(`edge ${n + 1} answers ${status} ${body.slice(0, 60)} for ${one.id}, acknowledged with ${one.config.Comment}`);
       }
     }
-  }
+  }));
   return wrong;
 }
 

@@ -65,7 +65,10 @@ function edgesOf(config: Config, shared: Readonly<Record<string, string>>, log: 
     const dataDir = path.join(config.dataDir, name);
     makeDirectory(dataDir);
     // An edge gets neither the database nor the administrator's secret: it has no use for them.
-    const environment = { ...shared, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i) };
+    const environment = {
+      ...shared, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
+      EDGEFRONT_RTMP_PORT: String(config.rtmpPort === 0 ? 0 : config.rtmpPort + 10 * i),
+    };
     return new Child(name, 'edge', { ...environment, DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' }, log, clock);
   });
 }

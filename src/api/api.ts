@@ -184,9 +184,9 @@ class Api {
   }
 
   private callerOf(exchange: Exchange, body: Buffer): Caller {
-    const { request, service } = exchange;
+    const { request, service, requestId } = exchange;
     return {
-      service,
+      service, requestId,
       request: { method: request.method ?? '', path: exchange.path, query: exchange.rawQuery, rawHeaders: request.rawHeaders, body },
       address: request.socket.remoteAddress ?? '',
     };
@@ -282,7 +282,7 @@ function documentOf(operation: OwnOperation, request: Parameters<typeof ownDocum
 
 /** The Express application, without a listener. */
 export async function createApp(parts: ApiParts): Promise<Express> {
-  const api = new Api(parts, await createRoutes(), createAuthenticator(parts.config, parts.store, parts.clock));
+  const api = new Api(parts, await createRoutes(), createAuthenticator(parts.config, parts.store, parts.clock, parts.log));
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

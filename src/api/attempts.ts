@@ -14,6 +14,13 @@ export interface AttemptLimits {
 
 export const attemptLimits: AttemptLimits = { burst: 50, perSecond: 5, pairsMax: 10_000 };
 
+/** Wrong attempts that reach the audit log: the first few of each pair, then one every ten minutes. */
+export const auditedLimits: AttemptLimits = { burst: 5, perSecond: 1 / 600, pairsMax: 1_000 };
+/** Those of all pairs together: a botnet has many addresses. */
+export const auditedTogetherLimits: AttemptLimits = { burst: 100, perSecond: 1 / 30, pairsMax: 1 };
+/** Lines of the audit log that are kept of them. */
+export const auditedLinesMax = 10_000;
+
 interface Bucket { tokens: number; atMs: number }
 
 export class FailedAttempts {

@@ -2,11 +2,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
-import { Fault } from '../base/fault';
+import { Fault, codeOf, messageOf } from '../base/fault';
+import type { Log } from '../base/log';
 import type { Service } from '../protocol/aws/rest-xml';
 import { SigningKeys, invalidToken, isSignedWith, readSignature, signatureMismatch, type SignedRequest } from '../protocol/aws/sigv4';
 import type { Store } from '../store/store';
-import { FailedAttempts } from './attempts';
+import { FailedAttempts, auditedLimits, auditedLinesMax, auditedTogetherLimits } from './attempts';
 import type { Principal } from './operation';
 import { issueToken, readToken, tokenExpiresSDefault, type IssuedToken } from './token';
 
@@ -16,6 +17,7 @@ export interface Caller {
   readonly service: Service;
   /** Address that the connection comes from. */
   readonly address: string;
+  readonly requestId: string;
 }
 
 /** Body of `POST /edgefront/v1/tokens`; its shape is checked. */
@@ -53,9 +55,11 @@ function equalSecrets(a: string, b: string): boolean {
 class StoreAuthenticator implements Authenticator {
   private readonly signingKeys = new SigningKeys();
   private readonly failures = new FailedAttempts();
+  private readonly audited = new FailedAttempts(auditedLimits);
+  private readonly auditedTogether = new FailedAttempts(auditedTogetherLimits);
   private tokenKey: Promise<string> | null = null;
 
-  constructor(private readonly config: Config, private readonly store: Store, private readonly clock: Clock) {}
+  constructor(private readonly config: Config, private readonly store: Store, private readonly clock: Clock, private readonly log: Log) {}
 
   async authenticate(caller: Caller): Promise<Principal> {
     const bearer = bearerOf(caller.request.rawHeaders);
@@ -114,8 +118,20 @@ class StoreAuthenticator implements Authenticator {
       return verify();
     } catch (thrown) {
       this.failures.count(pair, nowMs);
+      if (thrown instanceof Fault && thrown.source === 'caller') this.audit(caller, accessKeyId ?? '', pair, thrown.kind);
       throw thrown;
     }
+  }
+
+  /** Leaves a line, within limits, so that whoever guesses cannot fill the table. The answer does not wait for it: it would tell of it. */
+  private audit({ address, requestId }: Caller, accessKeyId: string, pair: string, reason: string): void {
+    const nowMs = this.clock.monotonicMs();
+    if (!this.audited.allows(pair, nowMs) || !this.auditedTogether.allows('', nowMs)) return;
+    this.audited.count(pair, nowMs);
+    this.auditedTogether.count('', nowMs);
+    this.store.audit.signInRefused({ accessKeyId, reason, requestId, address }, auditedLinesMax).catch((thrown: unknown) => {
+      this.log.warn('sign-in-not-audited', { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
+    });
   }
 
   private key(): Promise<string> {
@@ -127,6 +143,6 @@ class StoreAuthenticator implements Authenticator {
   }
 }
 
-export function createAuthenticator(config: Config, store: Store, clock: Clock): Authenticator {
-  return new StoreAuthenticator(config, store, clock);
+export function createAuthenticator(config: Config, store: Store, clock: Clock, log: Log): Authenticator {
+  return new StoreAuthenticator(config, store, clock, log);
 }

@@ -171,9 +171,10 @@ export async function needsOf(operation: OperationShape, input: Input, store: St
   return [...needs ?? await byPath(operation, input, places), ...tagging(operation, input, places)];
 }
 
-/** What an operation of Edgefront's own needs: its action, on the distribution that its path names or on `*`. */
+/** What an operation of Edgefront's own needs: its action, on the distribution of either kind that its path names or on `*`. */
 export function ownNeedsOf(operation: OwnOperation, path: Readonly<Record<string, unknown>>, accountId: string): readonly Need[] {
-  const about = operation.path.startsWith('/edgefront/v1/distributions/') ? `arn:aws:cloudfront::${accountId}:distribution/${textOf(path['id'])}` : '*';
+  const kind = /^\/edgefront\/v1\/((?:streaming-)?distribution)s\//.exec(operation.path)?.[1];
+  const about = kind === undefined ? '*' : `arn:aws:cloudfront::${accountId}:${kind}/${textOf(path['id'])}`;
   return [{ action: `edgefront:${operation.operationId}`, resource: about }, ...(operation.alsoNeeds ?? []).map((name) => ({ action: action(name), resource: about }))];
 }
 

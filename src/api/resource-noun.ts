@@ -7,7 +7,7 @@ import type { Reference, ResourceKind } from '../model/references';
 import { refuse } from '../model/refusal';
 import { prepareTags } from '../model/tags';
 import type { Tags } from '@aws-sdk/client-cloudfront';
-import type { Page, ResourceContent, ResourceCreated, ResourceRow, ResourceUpdated } from '../store/store';
+import type { InUse, Page, ResourceContent, ResourceCreated, ResourceRow, ResourceUpdated } from '../store/store';
 import { configContext, exists, preparationsMax } from './config-context';
 import type { Call } from './operation';
 import type { OperationParts } from './parts';
@@ -46,6 +46,8 @@ export interface ResourceNoun<Config extends object> extends Pick<Noun<ResourceR
   /** True: a create with a caller's reference already used and the same content is answered with the first one. */
   readonly sameAgain?: (existing: Config, config: Config) => boolean;
   readonly inUse: string;
+  /** Error for a change of one that is in use, where that is no change at all. */
+  readonly fixedInUse?: string;
   /** What must hold before it may go, beside that nothing refers to it. @throws Refusal */
   checkRemoval?(row: ResourceRow, config: Config): void;
   /** What the items of a list must refer to, where the request asks for such ones only. */
@@ -137,14 +139,16 @@ class Resources<Config extends object> {
     if (this.managed.has(current.id)) refuse('IllegalUpdate', `A managed ${worded(noun.name)} cannot be changed.`);
     for (let attempt = 1; ; attempt += 1) {
       const prepared = await this.prepared(config, this.configOf(current));
-      const outcome = await parts.store.resources.update(noun.kind, current.id, current.etag, await this.content(prepared, current.attributes));
+      const write = noun.fixedInUse === undefined ? 'update' : 'updateUnused';
+      const outcome = await parts.store.resources[write](noun.kind, current.id, current.etag, await this.content(prepared, current.attributes));
       if (outcome.outcome === 'dangling' && attempt < preparationsMax) continue;
       return this.changed(outcome);
     }
   }
 
-  private changed(outcome: ResourceUpdated): ResourceRow {
+  private changed(outcome: ResourceUpdated | InUse): ResourceRow {
     switch (outcome.outcome) {
+      case 'in-use': return refuse(this.noun.fixedInUse ?? this.noun.inUse, `The ${worded(this.noun.name)} is in use by ${worded(outcome.by.kind)} ${outcome.by.id}.`);
       case 'missing': return refuse(this.noun.missing, `The specified ${worded(this.noun.name)} does not exist.`);
       case 'stale': return preconditionFailed();
       default: return this.made(outcome, null);

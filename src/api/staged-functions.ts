@@ -126,7 +126,8 @@ export class StagedFunctions {
         ...stages.development, etag: versionTag(this.parts.random), config: await this.prepared(config), code,
         lastModifiedTime: new Date(this.clock.nowMs()).toISOString(),
       };
-      const row = await this.write(current.row, { ...stages, development }, attempt);
+      // Viewers are served by LIVE: what is being developed concerns no distribution.
+      const row = await this.write('updateDraft', current.row, { ...stages, development }, attempt);
       if (row !== null) return { row, stage: development, name: 'DEVELOPMENT' };
     }
   }
@@ -137,14 +138,14 @@ export class StagedFunctions {
       const { development, live: before } = stagesOf(current.row);
       const now = new Date(this.clock.nowMs()).toISOString();
       const live: Stage = { ...development, etag: versionTag(this.parts.random), createdTime: before?.createdTime ?? now, lastModifiedTime: now };
-      const row = await this.write(current.row, { development, live }, attempt);
+      const row = await this.write('update', current.row, { development, live }, attempt);
       if (row !== null) return { row, stage: live, name: 'LIVE' };
     }
   }
 
   /** Null: what it names went away between the look-up and the write; look again. */
-  private async write(row: ResourceRow, stages: Stages, attempt: number): Promise<ResourceRow | null> {
-    const outcome = await this.store.resources.update(row.kind, row.id, row.etag, this.content(row.name, stages));
+  private async write(as: 'update' | 'updateDraft', row: ResourceRow, stages: Stages, attempt: number): Promise<ResourceRow | null> {
+    const outcome = await this.store.resources[as](row.kind, row.id, row.etag, this.content(row.name, stages));
     switch (outcome.outcome) {
       case 'done': return outcome.row;
       case 'missing': return refuse(this.codes.missing, 'The specified function does not exist.');

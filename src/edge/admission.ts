@@ -1,6 +1,8 @@
 // Whether a request may go on at all: the checks that CloudFront makes before it looks into its cache, in its order.
 import type { Clock } from '../base/clock';
+import type { Geo } from '../geo/geo';
 import { combined } from '../protocol/http/fields';
+import { letsIn } from './access/countries';
 import type { SignatureChecks } from './access/signed';
 import type { ViewerRequest } from './http/exchange';
 import type { Identity } from './identity';
@@ -26,12 +28,13 @@ const denied = (status: number, denial: Denial): Admission => ({ kind: 'denied',
 /** What decisions are made with, beside the site. */
 export interface Gate {
   readonly rules: CacheRules;
+  readonly geo: Geo;
   readonly signatures: SignatureChecks;
   readonly clock: Clock;
 }
 
 /** Decides on a routed request. */
-export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, { rules, signatures, clock }: Gate): Admission {
+export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, { rules, geo, signatures, clock }: Gate): Admission {
   const { behavior, signedBy } = compiled;
   if (behavior.viewerProtocol !== 'allow-all' && request.scheme === 'http') {
     return behavior.viewerProtocol === 'https-only' ? denied(403, 'https-required') : { kind: 'redirect' };
@@ -42,6 +45,7 @@ export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, 
     if (!passes) return denied(405, 'method-unknown');
   }
   if (request.hasBody && (request.method === 'GET' || request.method === 'HEAD')) return denied(403, 'body-not-allowed');
+  if (!letsIn(compiled.site.countryRule, geo, request.remoteAddress)) return denied(403, 'country-refused');
   if (behavior.access.closed !== null) return denied(403, 'access-closed');
   const refusal = signedBy === null ? null : signatures.refusal(request, signedBy, clock.nowMs());
   return refusal === null ? admitted : denied(403, refusal);

@@ -81,7 +81,7 @@ export class AnswerFields {
     const corsCase = policy === null ? 'plain' : policy.corsCase(exchange.request);
     const head = prepared[corsCase] ??= this.prepare(object, exchange.outcome, policy, corsCase);
     const requestId = identity.requestId();
-    const own = ['x-amz-cf-id', requestId, 'age', String(object.ageS(nowMs))];
+    const own = [...exchange.ownFields, 'x-amz-cf-id', requestId, 'age', String(object.ageS(nowMs))];
     if (this.withCacheStatus) own.push('cache-status', `${identity.cdnId}; hit; ttl=${Math.floor((object.freshness.freshUntilMs - nowMs) / 1000)}`);
     if (head.echoesOrigin) own.push('access-control-allow-origin', field(exchange.request.fields, 'origin') ?? '');
     if (policy !== null && this.isTimed(policy, exchange)) own.push('server-timing', this.timing(exchange, hitTiming, requestId, undefined));
@@ -92,7 +92,7 @@ export class AnswerFields {
   compose(exchange: Exchange, leaving: Leaving): ComposedHead {
     const policy = leaving.compiled?.responseHeaders ?? null;
     exchange.outcome = leaving.outcome;
-    const own = [...this.standing(leaving.outcome), 'x-amz-cf-id', leaving.requestId];
+    const own = [...exchange.ownFields, ...this.standing(leaving.outcome), 'x-amz-cf-id', leaving.requestId];
     if (leaving.ageS !== null) own.push('age', String(leaving.ageS));
     if (this.withCacheStatus && leaving.cacheStatus !== '') own.push('cache-status', `${this.identity.cdnId}; ${leaving.cacheStatus}`);
     return policy === null ? { block: leaving.block, own } : this.underPolicy(exchange, leaving, policy, own);

@@ -1,4 +1,4 @@
-// The edge process: takes sites and purges from the worker, serves viewers over HTTP, caches, and asks origins.
+// The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
 import { nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
@@ -9,6 +9,7 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
@@ -17,7 +18,10 @@ import { startHttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
+import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
+import { CachedMedia } from './rtmp/cached-media';
+import { startRtmpServer } from './rtmp/server';
 import { rulesNamed } from './rules';
 import { SiteTable } from './sites';
 
@@ -36,20 +40,26 @@ const compressedAtOnceMax = 64;
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
  * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
  */
-export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number }> {
+export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number; readonly rtmpPort: number }> {
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable();
-  const origins = new Origins(clock);
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
+  const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
+  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
   const flow = new Flow({
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo];
+  const media = new CachedMedia((site, objectPath, first, last, listener) => {
+    const behavior = sites.mediaBehavior(site.id);
+    if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
+    else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
+  }, clock);
+  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const server = await startHttpServer({
       bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,
@@ -57,11 +67,15 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
       malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     });
     started.push({ close: () => server.close(drainMs) });
+    const rtmp = await startRtmpServer({
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+    });
+    started.push(rtmp);
     started.push(await startSubscriber({
       workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
     }));
-    return { port: server.port, close: () => closeAll(started) };
+    return { port: server.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
     await closeAll(started);
     throw thrown;

@@ -67,6 +67,7 @@ class PageExchange implements Exchange {
     };
   }
 
+  get ownFields(): Fields { return this.viewer.ownFields; }
   get onAbort(): (() => void) | null { return this.viewer.onAbort; }
   set onAbort(act: (() => void) | null) { this.viewer.onAbort = act; }
   get finished(): boolean { return this.viewer.finished; }

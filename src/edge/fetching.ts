@@ -283,6 +283,7 @@ class SharedFetch implements OriginListener {
     const feed = lastWhole(body, span) < first ? null : new PartFeed(context, body, first, lastWhole(body, span));
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
+    const outcome = missOutcome(head.status, 'uri-miss', null);
     for (const one of fetch.waiters.splice(0)) {
       const { exchange, compiled: asked } = one;
       if (exchange.finished) continue;
@@ -293,7 +294,7 @@ class SharedFetch implements OriginListener {
         continue;
       }
       servePart(context, exchange, object, { ...wanted, compiled: asked, key }, (to, { block }) =>
-        context.fields.miss(to, { block, compiled: asked, outcome: missOutcome(head.status, 'uri-miss', null), ageS, upstreamMs }, true));
+        context.fields.miss(to, { block, compiled: asked, outcome, ageS, upstreamMs }, true));
     }
     if (feed === null || feed.over) {
       source.abort();

@@ -19,7 +19,8 @@ import { purgeForm } from './path-pattern';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
-import { behaviorFor, type CompiledBehavior } from './sites';
+import { behaviorFor, type CompiledBehavior, type CompiledSite } from './sites';
+import { trialAnswer, withoutTrialCookie } from './trial';
 import { selectedKey } from './variants';
 import { withViewerFields } from './viewer-fields';
 import { plain, type Wanted } from './wanted';
@@ -44,10 +45,10 @@ export class Flow {
   }
 
   readonly handle: RequestHandler = (exchange) => {
-    const { request } = exchange;
-    const { sites, refusals } = this.context;
-    const site = sites.find(request.host);
+    const { refusals } = this.context;
+    const site = this.siteFor(exchange);
     if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
+    const { request } = exchange;
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
     if ((compiled.responseHeaders?.serverTimingPercent ?? null) !== null) exchange.routedAtMs = this.context.clock.monotonicMs();
@@ -55,6 +56,27 @@ export class Flow {
     if (admission.kind === 'redirect') refusals.redirectToHttps(exchange, compiled);
     else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);
     else this.serve({ exchange, compiled, path });
+  };
+
+  /** The site that answers: the one that has the host, or the staging site on trial with some of its viewers. */
+  private siteFor(exchange: Exchange): CompiledSite | null {
+    const { sites, clock } = this.context;
+    const { request } = exchange;
+    const site = sites.find(request.host);
+    const trial = site?.site.trial ?? null;
+    const staging = trial === null ? null : sites.findStaging(trial.host);
+    if (trial === null || staging === null) return site;
+    const answer = trialAnswer(trial, request.fields, Math.floor(clock.nowMs() / 1000), Math.random());
+    if (answer.cookie !== null) {
+      exchange.ownFields = ['set-cookie', answer.cookie];
+      exchange.request = { ...plain(request), fields: withoutTrialCookie(request.fields) };
+    }
+    return answer.staged ? staging : site;
+  }
+
+  /** A request that no viewer made: it needs no admission. */
+  readonly handleOwn = (exchange: Exchange, compiled: CompiledBehavior): void => {
+    this.serve({ exchange, compiled, path: exchange.request.path });
   };
 
   /** A request that was let in, or one that this edge makes itself. */

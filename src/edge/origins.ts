@@ -3,9 +3,13 @@ import { Pool, type Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { codeOf, Fault } from '../base/fault';
 import type { Clock } from '../base/clock';
+import type { Log } from '../base/log';
+import { Memo } from '../base/memo';
 import type { Service } from '../base/service';
 import type { Fields } from '../protocol/http/fields';
 import type { SiteOrigin } from '../snapshot/site';
+import type { OriginEndpoints } from './access/origin-endpoints';
+import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
 
@@ -17,6 +21,7 @@ const responseHeadBytesMax = 65_536;
 /** A pool nobody used for so long is closed. */
 const poolIdleMs = 300_000;
 const poolSweepMs = 60_000;
+const keylessMax = 1_000;
 
 export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved';
 
@@ -33,13 +38,25 @@ export interface OriginListener {
   onError(fault: Fault): void;
 }
 
+export interface OriginsParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly endpoints: OriginEndpoints;
+}
+
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
 
 export class Origins implements Service {
   private readonly pools = new Map<string, PoolEntry>();
   private readonly timer: NodeJS.Timeout;
 
-  constructor(private readonly clock: Clock) {
+  /** Origins that were said in the log to have no key. */
+  private readonly keyless = new Memo<string, true>(keylessMax);
+
+  private readonly clock: Clock;
+
+  constructor(private readonly parts: OriginsParts) {
+    this.clock = parts.clock;
     this.timer = setInterval(() => this.closeIdle(), poolSweepMs);
     this.timer.unref();
   }
@@ -50,7 +67,22 @@ export class Origins implements Service {
    */
   send(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener): void {
     const again = body === null && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS');
-    this.attempt(origin, request, body, listener, again ? origin.connectionAttempts : 1);
+    const destined = this.destined(origin, request, body !== null);
+    this.attempt(destined.origin, destined.request, body, listener, again ? origin.connectionAttempts : 1);
+  }
+
+  /** Where the operator says the origin is, with the operator's signature if it is to have one. */
+  private destined(origin: SiteOrigin, request: OriginRequest, hasBody: boolean): Destined {
+    const endpoint = this.parts.endpoints.find(origin.host);
+    const moved = endpoint === null ? { origin, request } : redirected({ origin, request }, endpoint);
+    if (!isToBeSigned(origin, request)) return moved;
+    if (endpoint === null || endpoint.key === null) {
+      // Unsigned, it reads no more than anybody may.
+      if (this.keyless.get(origin.host) === undefined) this.parts.log.warn('origin-key-missing', { origin: origin.host });
+      this.keyless.set(origin.host, true);
+      return moved;
+    }
+    return { origin: moved.origin, request: signed(moved, origin.host, endpoint, hasBody, this.clock.nowMs()) };
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | SignedRefusal | 'only-if-cached' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | 'country-refused' | SignedRefusal | 'only-if-cached' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -16,6 +16,8 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'https-required': 'This content is available over HTTPS only.',
   'body-not-allowed': 'A GET or HEAD request must not have a body here.',
   'access-closed': 'Access to this content is restricted.',
+  // CloudFront's own sentence: people and programs know it.
+  'country-refused': 'The Amazon CloudFront distribution is configured to block access from your country.',
   'only-if-cached': 'The request asks for a stored answer, and none is stored that may be used.',
   'origin-unreachable': 'The origin could not be reached.',
   'origin-timeout': 'The origin did not answer in time.',

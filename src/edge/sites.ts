@@ -1,5 +1,6 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
-import type { SiteBehavior, SiteOrigin, Site, WebSite } from '../snapshot/site';
+import type { SiteBehavior, SiteOrigin, Site, StreamingSite, WebSite } from '../snapshot/site';
+import { countryRule, type CountryRule } from './access/countries';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
@@ -7,6 +8,7 @@ import { keyMaker, type KeyMaker } from './cache-key';
 import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, purgeForm, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
+import { mediaSite } from './rtmp/media-site';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -33,6 +35,8 @@ export interface CompiledBehavior {
 export interface CompiledSite {
   readonly site: WebSite;
   readonly behaviors: readonly CompiledBehavior[];
+  /** Null: viewers are let in from anywhere. */
+  readonly countryRule: CountryRule | null;
   /** Least seconds an answer of this status is kept. */
   errorMinTtlS(status: number): number;
 }
@@ -43,6 +47,10 @@ export type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
 export class SiteTable {
   private readonly byId = new Map<string, Site>();
   private readonly byHost = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  /** Staging sites, which viewers cannot name (guide: continuous-deployment). */
+  private readonly staging = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  /** Of streaming sites, by id: what is behind them. */
+  private readonly media = new Map<string, CompiledSite>();
 
   get size(): number { return this.byId.size; }
   ids(): IterableIterator<string> { return this.byId.keys(); }
@@ -57,15 +65,37 @@ export class SiteTable {
 
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
   find(host: string): CompiledSite | null {
+    return this.ownerOf(host)?.site ?? null;
+  }
+
+  /** The enabled staging site of a name. */
+  findStaging(host: string): CompiledSite | null {
+    return this.staging.get(host)?.site ?? null;
+  }
+
+  /** The enabled streaming site that has a host; `web` when a site of the other kind has it. */
+  findStreaming(host: string): StreamingSite | 'web' | null {
+    const owner = this.ownerOf(host);
+    const site = owner === undefined ? undefined : this.byId.get(owner.id);
+    if (site === undefined || !site.enabled) return null;
+    return site.kind === 'streaming' ? site : 'web';
+  }
+
+  /** How the objects of a streaming site are fetched and cached; null when it is gone. */
+  mediaBehavior(id: string): CompiledBehavior | null {
+    return this.media.get(id)?.behaviors[0] ?? null;
+  }
+
+  private ownerOf(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
     const exact = this.byHost.get(host);
-    if (exact !== undefined) return exact.site;
+    if (exact !== undefined) return exact;
     let dot = host.indexOf('.');
     while (dot >= 0) {
       const wildcard = this.byHost.get(`*${host.slice(dot)}`);
-      if (wildcard !== undefined) return wildcard.site;
+      if (wildcard !== undefined) return wildcard;
       dot = host.indexOf('.', dot + 1);
     }
-    return null;
+    return undefined;
   }
 
   /**
@@ -73,23 +103,29 @@ export class SiteTable {
    * @returns why it cannot be served, or null; the previous version then stays
    */
   put(site: Site, spaceOf: SpaceOf): { readonly spaces: ReadonlySet<Space<OriginFetch>> } | { readonly refused: string } {
+    const web = site.kind === 'web';
+    const table = web && site.staging ? this.staging : this.byHost;
     for (const host of site.hosts) {
-      const owner = this.byHost.get(host);
+      const owner = table.get(host);
       if (owner !== undefined && owner.id !== site.id) return { refused: `host ${host} belongs to ${owner.id}` };
     }
-    const compiled = site.kind === 'web' ? compileSite(site, spaceOf) : null;
-    if (compiled !== null && 'refused' in compiled) return compiled;
+    const compiled = compileSite(web ? site : mediaSite(site), spaceOf);
+    if ('refused' in compiled) return compiled;
     this.remove(site.id);
     this.byId.set(site.id, site);
-    for (const host of site.hosts) this.byHost.set(host, { id: site.id, site: site.enabled ? compiled : null });
-    return { spaces: new Set(compiled?.behaviors.map((behavior) => behavior.space) ?? []) };
+    if (!web) this.media.set(site.id, compiled);
+    for (const host of site.hosts) table.set(host, { id: site.id, site: web && site.enabled ? compiled : null });
+    return { spaces: new Set(compiled.behaviors.map((behavior) => behavior.space)) };
   }
 
   remove(id: string): void {
     const site = this.byId.get(id);
     if (site === undefined) return;
     this.byId.delete(id);
-    for (const host of site.hosts) if (this.byHost.get(host)?.id === id) this.byHost.delete(host);
+    this.media.delete(id);
+    for (const table of [this.byHost, this.staging]) {
+      for (const host of site.hosts) if (table.get(host)?.id === id) table.delete(host);
+    }
   }
 }
 
@@ -117,7 +153,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const keys = keysOf(site);
   if (typeof keys === 'string') return { refused: `public key ${keys} cannot be used` };
   const compiled: CompiledSite = {
-    site, behaviors, errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
+    site, behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
   const plain: CompiledBehavior[] = [];
   for (const configured of site.behaviors) {

@@ -22,6 +22,13 @@ export function isTenantOnly(config: DistributionConfig): boolean {
   return config.ConnectionMode === 'tenant-only';
 }
 
+/** Names of the parameters that each tenant must give a value for. */
+export function requiredParametersOf(config: DistributionConfig): readonly string[] {
+  return (config.TenantConfig?.ParameterDefinitions ?? [])
+    .filter(({ Definition }) => Definition?.StringSchema?.Required === true && Definition.StringSchema.DefaultValue === undefined)
+    .map(({ Name }) => Name ?? '');
+}
+
 /** @throws Refusal InvalidArgument when it is no name of a parameter */
 export function parameterName(name: string | undefined, limits: Limits): string {
   const given = required(name, 'Parameter Name');

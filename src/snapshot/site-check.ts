@@ -1,8 +1,8 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
   Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
-  SiteOriginGroup, SitePublicKey, SiteResponseHeaders,
-  StreamingSite, WebSite,
+  SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning,
+  SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -87,6 +87,8 @@ const behavior = shape<SiteBehavior>({
 const header: Check = (value, at) =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string' && part.length <= textCharsMax) ? null : at;
 
+const signing = shape<SiteSigning>({ service: oneOf('s3', 'mediastore', 'mediapackagev2', 'lambda'), when: oneOf('always', 'unless-authorized') });
+
 const origin = shape<SiteOrigin>({
   id: text,
   host: filled,
@@ -102,14 +104,22 @@ const origin = shape<SiteOrigin>({
   readTimeoutS: seconds,
   keepAliveS: seconds,
   completionTimeoutS: orNull(seconds),
+  signing: orNull(signing),
 });
 
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });
 const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, responseStatus: orNull(count), minTtlS: seconds });
 
+const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | undefined)?.kind === 'header'
+  ? shape<Extract<SiteTrialChoice, { kind: 'header' }>>({ kind: oneOf('header'), name: filled, value: text })(value, at)
+  : shape<Extract<SiteTrialChoice, { kind: 'weight' }>>({
+    kind: oneOf('weight'), share: amount, stickiness: orNull(shape<{ idleTtlS: number; maximumTtlS: number }>({ idleTtlS: seconds, maximumTtlS: seconds })),
+  })(value, at);
+const trial = shape<SiteTrial>({ host: filled, session: filled, choice: trialChoice });
+
 const webSite = shape<WebSite>({
   kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
-  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled),
+  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled), staging: flag, trial: orNull(trial),
   publicKeys: listOf(publicKey), countries: orNull(countries),
 });
 

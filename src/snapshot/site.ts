@@ -136,6 +136,15 @@ export interface SiteOrigin {
   readonly keepAliveS: number;
   /** From first byte of the request to last of the answer; null: no limit. */
   readonly completionTimeoutS: number | null;
+  /** Null: requests are sent as they are. */
+  readonly signing: SiteSigning | null;
+}
+
+/** How requests to an origin are signed (AWS Signature Version 4); the key is the edge's own. */
+export interface SiteSigning {
+  readonly service: 's3' | 'mediastore' | 'mediapackagev2' | 'lambda';
+  /** `unless-authorized`: not those that carry the viewer's Authorization. */
+  readonly when: 'always' | 'unless-authorized';
 }
 
 export interface SiteOriginGroup {
@@ -153,6 +162,25 @@ export interface SiteErrorPage {
   /** Status sent with the page; null: the origin's. */
   readonly responseStatus: number | null;
   readonly minTtlS: number;
+}
+
+/** How it is decided which viewers are sent to the staging site. */
+export type SiteTrialChoice =
+  | { readonly kind: 'header'; /** Lower case. */ readonly name: string; readonly value: string }
+  | {
+    readonly kind: 'weight';
+    /** Of the requests or, where viewers are kept, of the sessions: from 0 to 1. */
+    readonly share: number;
+    readonly stickiness: { readonly idleTtlS: number; readonly maximumTtlS: number } | null;
+  };
+
+/** A trial of another configuration with some of a site's viewers. */
+export interface SiteTrial {
+  /** Lower-case name of the staging site. */
+  readonly host: string;
+  /** Tells its sessions from those of trials before. */
+  readonly session: string;
+  readonly choice: SiteTrialChoice;
 }
 
 interface SiteIdentity {
@@ -176,6 +204,9 @@ export interface WebSite extends SiteIdentity {
   readonly errorPages: readonly SiteErrorPage[];
   /** Lower-case name of the field by which origins tag what they answer; null: nothing is tagged. */
   readonly cacheTagField: string | null;
+  /** A staging site: viewers reach it through the site whose trial names it, and not by its own name. */
+  readonly staging: boolean;
+  readonly trial: SiteTrial | null;
   /** Those that the behaviours' `signedBy` name. */
   readonly publicKeys: readonly SitePublicKey[];
   /** Null: viewers are let in from anywhere. */

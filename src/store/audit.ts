@@ -27,6 +27,13 @@ export async function appendAudit(tx: Tx, { subject, subjectId, action }: Subjec
 
 export function auditIn(database: Database): AuditStore {
   return {
+    signInRefused: async ({ reason, ...line }, linesMax) => {
+      await database.read((prisma) => prisma.$executeRaw`
+        INSERT INTO "audit" ("access_key_id", "operation", "request_id", "address", "subject", "subject_id", "action")
+        VALUES (${line.accessKeyId}, 'SignIn', ${line.requestId}, ${line.address}, 'sign-in', ${reason}, 'refuse')`);
+      await database.read((prisma) => prisma.$executeRaw`
+        DELETE FROM "audit" WHERE "subject" = 'sign-in' AND "id" <= (SELECT "id" FROM "audit" WHERE "subject" = 'sign-in' ORDER BY "id" DESC OFFSET ${linesMax} LIMIT 1)`);
+    },
     list: async ({ subject, subjectId, accessKeyId, before }, itemsMax) => {
       const records = await database.read((prisma) => prisma.audit.findMany({
         where: {

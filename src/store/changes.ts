@@ -68,17 +68,24 @@ async function resourcesById(database: Database, ids: readonly string[]): Promis
   return records.flat().map(resourceOf);
 }
 
-/** All at once; only rows in progress are touched, by their partial indexes. */
+/**
+ * Only rows in progress are touched, by their partial indexes. Each table in a statement of its own, its rows in one order:
+ * somebody who changes a policy holds it and waits for the distributions that use it, and must not find them held here
+ * while the policy is waited for.
+ */
 async function settle(database: Database, seq: number): Promise<void> {
-  await database.read((prisma) => prisma.$queryRaw`
-    WITH deployed AS (
-      UPDATE "distribution" SET "status" = 'Deployed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
-    ), completed AS (
-      UPDATE "invalidation" SET "status" = 'Completed' WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint RETURNING 1
-    ), settled AS (
-      UPDATE "resource" SET "settled" = true WHERE NOT "settled" AND "change_seq" <= ${seq}::bigint RETURNING 1
-    ) SELECT pg_notify(${changeChannel}, '')::text
-      WHERE EXISTS (SELECT 1 FROM deployed) OR EXISTS (SELECT 1 FROM completed) OR EXISTS (SELECT 1 FROM settled)`);
+  const settled = [
+    await database.read((prisma) => prisma.$executeRaw`
+      UPDATE "distribution" SET "status" = 'Deployed' WHERE "id" IN (
+        SELECT "id" FROM "distribution" WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint ORDER BY "id" FOR NO KEY UPDATE)`),
+    await database.read((prisma) => prisma.$executeRaw`
+      UPDATE "invalidation" SET "status" = 'Completed' WHERE "id" IN (
+        SELECT "id" FROM "invalidation" WHERE "status" = 'InProgress' AND "change_seq" <= ${seq}::bigint ORDER BY "id" FOR NO KEY UPDATE)`),
+    await database.read((prisma) => prisma.$executeRaw`
+      UPDATE "resource" SET "settled" = true WHERE ("kind", "id") IN (
+        SELECT "kind", "id" FROM "resource" WHERE NOT "settled" AND "change_seq" <= ${seq}::bigint ORDER BY "kind", "id" FOR NO KEY UPDATE)`),
+  ];
+  if (settled.some((rows) => rows > 0)) await database.read((prisma) => prisma.$queryRaw`SELECT pg_notify(${changeChannel}, '')::text`);
 }
 
 export interface ChangesOptions {

@@ -3,12 +3,13 @@ import type { Prisma } from './generated/client';
 import type { DistributionModel } from './generated/models';
 import { aliasesUnder, claimAliases, ownersOf, releaseAliases, replaceAliases } from './aliases';
 import { pageOf } from './page';
-import { addReferences, checkReferences, removeReferences, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, maxOrdinal, pageOfUsers, removeReferences, userOf, writeReferences } from './references';
 import { removeOwned } from './resources';
 import type {
   AliasTaken, Dangling, DistributionFacts, DistributionFilter, DistributionKind, DistributionRow, DistributionStore, DistributionUpdate,
-  Missing, NewDistribution, Outcome, OverUsed, Page, Reference, ReferenceTaken, Referrer, Stale, TooMany,
+  Missing, NewDistribution, Outcome, OverUsed, Page, Reference, ReferenceTaken, Referrer, Stale, TooMany, TenantLacks,
 } from './store';
+import { tenantWithout } from './tenant-parameters';
 import { appendChange, only, placeOf, takeTurn, type Database, type Tx } from './transaction';
 import { findVersion, keepVersion, listVersions } from './versions';
 
@@ -91,7 +92,7 @@ async function missingOrStale(tx: Tx, kind: DistributionKind, id: string): Promi
   return await tx.distribution.count({ where: { id, kind } }) === 0 ? { outcome: 'missing' } : { outcome: 'stale' };
 }
 
-type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed;
+type Updated = { readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks;
 
 /** The row itself; its lock is taken here, so that a second writer with the same ETag waits and then finds it stale. */
 export async function rewriteDistribution(tx: Tx, kind: DistributionKind, { id, expectedEtag, etag, config, facts }: DistributionUpdate): Promise<Missing | Stale | null> {
@@ -102,28 +103,36 @@ export async function rewriteDistribution(tx: Tx, kind: DistributionKind, { id, 
   return changed === 0 ? missingOrStale(tx, kind, id) : null;
 }
 
-async function updateTogether(
-  tx: Tx, undo: (value: Updated) => never, kind: DistributionKind, updates: readonly DistributionUpdate[],
-): Promise<Updated> {
-  // In one order, so that two such writers never wait for each other crosswise.
-  const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
+/** Rows, names, origins and references of several, all but what comes within the turn. In one order, so that two such writers never wait for each other crosswise. */
+export async function rewriteDistributions(tx: Tx, kind: DistributionKind, ordered: readonly DistributionUpdate[]): Promise<Missing | Stale | AliasTaken | null> {
   for (const update of ordered) {
     const refused = await rewriteDistribution(tx, kind, update);
-    if (refused !== null) return undo(refused);
+    if (refused !== null) return refused;
   }
   // Whoever gives up a name goes before whoever takes it.
   for (const { id, facts } of ordered) await releaseAliases(tx, referrerOf(kind, id), facts.aliases);
   for (const { id, facts } of ordered) {
     const taken = await replaceAliases(tx, referrerOf(kind, id), facts.aliases);
-    if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken });
+    if (taken !== null) return { outcome: 'alias-taken', alias: taken };
     await tx.origin.deleteMany({ where: { distributionId: id } });
     await tx.geoRestriction.deleteMany({ where: { distributionId: id } });
     await writeReferences(tx, referrerOf(kind, id), facts.references);
     await writeDetails(tx, id, facts);
   }
+  return null;
+}
+
+async function updateTogether(
+  tx: Tx, undo: (value: Updated) => never, kind: DistributionKind, updates: readonly DistributionUpdate[],
+): Promise<Updated> {
+  const ordered = [...updates].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const refused = await rewriteDistributions(tx, kind, ordered);
+  if (refused !== null) return undo(refused);
   await takeTurn(tx);
   const rows: DistributionRow[] = [];
-  for (const { id, facts } of ordered) {
+  for (const { id, facts, newlyRequired } of ordered) {
+    const lacking = await tenantWithout(tx, id, newlyRequired ?? []);
+    if (lacking !== null) return undo(lacking);
     const finished = await finishDistribution(tx, id, facts);
     if (finished.outcome !== 'done') return undo(finished);
     rows.push(finished.row);
@@ -161,19 +170,7 @@ function whereOf(kind: DistributionKind, ids: readonly string[] | null, filter: 
   return filter !== undefined && 'connectionMode' in filter ? { kind, connectionMode: filter.connectionMode } : { kind };
 }
 
-/** The page of those that refer to something is cut by the database, so that it costs no more for thousands of them. */
-async function pageOfUsers(
-  database: Database, kind: DistributionKind, { using }: { readonly using: Reference }, below: bigint | undefined, itemsMax: number,
-): Promise<readonly string[]> {
-  const from = referrerOf(kind, '').kind;
-  const records = await database.prisma.$queryRaw<{ id: string }[]>`
-    SELECT d."id" FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id"
-    WHERE r."kind" = ${using.kind} AND r."id" = ${using.id} AND r."from_kind" = ${from} AND d."ordinal" < ${below ?? maxOrdinal}
-    ORDER BY d."ordinal" DESC LIMIT ${itemsMax + 1}`;
-  return records.map(({ id }) => id);
-}
-
-/** The page of those that name nothing of a kind, cut as above. */
+/** The page of those that name nothing of a kind is cut by the database. */
 async function pageWithout(
   database: Database, kind: DistributionKind, { without }: { readonly without: Reference['kind'] }, below: bigint | undefined, itemsMax: number,
 ): Promise<readonly string[]> {
@@ -189,13 +186,10 @@ async function pageWithout(
 async function idsOnPage(
   database: Database, kind: DistributionKind, filter: DistributionFilter | undefined, below: bigint | undefined, itemsMax: number,
 ): Promise<readonly string[] | null> {
-  if (filter !== undefined && 'using' in filter) return pageOfUsers(database, kind, filter, below, itemsMax);
+  if (filter !== undefined && 'using' in filter) return pageOfUsers(database.prisma, referrerOf(kind, '').kind, filter.using, below, itemsMax + 1);
   if (filter !== undefined && 'without' in filter) return pageWithout(database, kind, filter, below, itemsMax);
   return null;
 }
-
-/** Above every place in a list. */
-const maxOrdinal = 2n ** 63n - 1n;
 
 async function listPage(
   database: Database, kind: DistributionKind, marker: string | null, itemsMax: number, filter: DistributionFilter | undefined,

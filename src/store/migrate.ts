@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from 'pg';
-import { Fault, messageOf } from '../base/fault';
+import { codeOf, Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 
 /** The key Prisma's own migrate command locks with, so that the two never run at once. */
@@ -87,19 +87,28 @@ async function migrateLocked(client: Client, log: Log): Promise<void> {
   }
 }
 
+/** Tables that others write to may be locked in another order than theirs; the database then ends one of the two. */
+const deadlock = '40P01';
+const attemptsMax = 10;
+
 /**
  * Applies what is pending, all in one transaction: two processes that start at once wait for each other, and a crash
  * leaves the database as it was.
  * @throws Fault `database-newer`, `database-half-migrated`, `migration-failed`
  */
 export async function migrate(client: Client, log: Log): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await migrateLocked(client, log);
-    await client.query('COMMIT');
-  } catch (thrown) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    if (thrown instanceof Fault) throw thrown;
-    throw new Fault('migration-failed', 'machine', `the database's tables could not be brought up to date: ${messageOf(thrown)}`, { cause: thrown });
+  for (let attempt = 1; ; attempt += 1) {
+    await client.query('BEGIN');
+    try {
+      await migrateLocked(client, log);
+      await client.query('COMMIT');
+      return;
+    } catch (thrown) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      if (thrown instanceof Fault) throw thrown;
+      // Processes of the former version go on writing while this one starts.
+      if (attempt < attemptsMax && codeOf(thrown) === deadlock) continue;
+      throw new Fault('migration-failed', 'machine', `the database's tables could not be brought up to date: ${messageOf(thrown)}`, { cause: thrown });
+    }
   }
 }

@@ -16,6 +16,7 @@ import { keyValuesIn } from './key-values';
 import { nodesIn } from './nodes';
 import { resourcesIn } from './resources';
 import type { Store } from './store';
+import { promotionsIn } from './promotions';
 import { tagsIn } from './tags';
 import { databaseOn } from './transaction';
 
@@ -52,6 +53,7 @@ export async function openStore({ databaseUrl, log }: StoreOptions): Promise<Sto
   return {
     distributions: distributionsIn(database),
     domains: domainsIn(database),
+    promotions: promotionsIn(database),
     invalidations: invalidationsIn(database),
     resources: resourcesIn(database),
     keyValues: keyValuesIn(database),

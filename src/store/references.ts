@@ -1,6 +1,7 @@
 // What names what: written with the row that names, checked within its turn, and in the way of whoever would remove the named.
 import { isManaged } from '../model/managed-policies';
 import { livesElsewhere } from '../model/references';
+import { Prisma, type PrismaClient } from './generated/client';
 import type { Dangling, InUse, OverUsed, Reference, Referrer } from './store';
 import type { Tx } from './transaction';
 
@@ -40,12 +41,14 @@ export async function writeReferences(tx: Tx, from: Referrer, references: readon
   await addReferences(tx, from, references);
 }
 
-/** Writes what a new row names. Before the turn, so that others wait the less; `checkReferences` comes within it. */
+/** Writes what a row that is there names. Before the turn, so that others wait the less; `checkReferences` comes within it. */
 export async function addReferences(tx: Tx, from: Referrer, references: readonly Reference[]): Promise<void> {
   if (references.length === 0) return;
   await tx.$executeRaw`
-    INSERT INTO "reference" ("from_kind", "from_id", "kind", "id")
-    SELECT ${from.kind}, ${from.id}, * FROM unnest(${references.map(({ kind }) => kind)}::text[], ${references.map(({ id }) => id)}::text[])
+    INSERT INTO "reference" ("from_kind", "from_id", "from_ordinal", "kind", "id")
+    SELECT ${from.kind}, ${from.id}, coalesce(
+        (SELECT "ordinal" FROM "resource" WHERE "kind" = ${from.kind} AND "id" = ${from.id}), (SELECT "ordinal" FROM "distribution" WHERE "id" = ${from.id})
+      ), * FROM unnest(${references.map(({ kind }) => kind)}::text[], ${references.map(({ id }) => id)}::text[])
     ON CONFLICT DO NOTHING`;
 }
 
@@ -73,14 +76,40 @@ export async function userOf(tx: Tx, { kind, id }: Reference): Promise<InUse | n
   return by === undefined ? null : { outcome: 'in-use', by };
 }
 
+/** Above every place in a list. */
+export const maxOrdinal = 2n ** 63n - 1n;
+
+/** Ids of the next of those of one kind that name something, newest first: as many as are asked for are read, however many there are. */
+export async function pageOfUsers(
+  prisma: PrismaClient, fromKind: Referrer['kind'], { kind, id }: Reference, below: bigint | undefined, itemsMax: number,
+): Promise<readonly string[]> {
+  const records = await prisma.reference.findMany({
+    where: { fromKind, kind, id, fromOrdinal: { lt: below ?? maxOrdinal } }, orderBy: { fromOrdinal: 'desc' }, take: itemsMax, select: { fromId: true },
+  });
+  return records.map(({ fromId }) => fromId);
+}
+
+/** Everything that refers to it, however indirectly. */
+const usersOf = ({ kind, id }: Reference): Prisma.Sql => Prisma.sql`
+  WITH RECURSIVE users("kind", "id") AS (
+    SELECT "from_kind", "from_id" FROM "reference" WHERE "kind" = ${kind} AND "id" = ${id}
+    UNION
+    SELECT r."from_kind", r."from_id" FROM "reference" r JOIN users u ON r."kind" = u."kind" AND r."id" = u."id"
+  )`;
+
+/**
+ * Locks every distribution that refers to it, however indirectly. Before the turn: whoever writes one of them holds it and
+ * waits for the turn, so that waiting for it within the turn would be waiting for each other. In the order of their ids, as
+ * everybody locks several.
+ */
+export async function holdUsers(tx: Tx, of: Reference): Promise<void> {
+  await tx.$executeRaw`${usersOf(of)}
+    SELECT 1 FROM "distribution" WHERE "id" IN (SELECT "id" FROM users WHERE "kind" IN ('distribution', 'streaming-distribution')) ORDER BY "id" FOR NO KEY UPDATE`;
+}
+
 /** Marks every distribution that refers to it, however indirectly, as changed by `seq`. */
-export async function touchUsers(tx: Tx, { kind, id }: Reference, seq: bigint): Promise<void> {
-  await tx.$executeRaw`
-    WITH RECURSIVE users("kind", "id") AS (
-      SELECT "from_kind", "from_id" FROM "reference" WHERE "kind" = ${kind} AND "id" = ${id}
-      UNION
-      SELECT r."from_kind", r."from_id" FROM "reference" r JOIN users u ON r."kind" = u."kind" AND r."id" = u."id"
-    )
+export async function touchUsers(tx: Tx, of: Reference, seq: bigint): Promise<void> {
+  await tx.$executeRaw`${usersOf(of)}
     UPDATE "distribution" SET "status" = 'InProgress', "change_seq" = ${seq}
     WHERE "id" IN (SELECT "id" FROM users WHERE "kind" IN ('distribution', 'streaming-distribution'))`;
 }

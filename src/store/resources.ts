@@ -3,11 +3,12 @@ import { claimAliases, releaseAliases, replaceAliases } from './aliases';
 import type { ResourceModel } from './generated/models';
 import { removeKeyValues } from './key-values';
 import { pageOf } from './page';
-import { addReferences, checkReferences, removeReferences, touchUsers, userOf, writeReferences } from './references';
+import { addReferences, checkReferences, holdUsers, maxOrdinal, pageOfUsers, removeReferences, touchUsers, userOf, writeReferences } from './references';
 import type {
-  AliasTaken, Dangling, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
+  AliasTaken, Dangling, InUse, Missing, NameTaken, NewResource, Page, Reference, ReferenceTaken, Referrer, ResourceContent, ResourceCreated, ResourceKind,
   ResourceRemoved, ResourceRow, ResourceStore, ResourceUpdated, Stale,
 } from './store';
+import { outgrownDistribution } from './tenant-parameters';
 import { appendChange, placeOf, takeTurn, type Database, type Tx } from './transaction';
 
 export function resourceOf(record: ResourceModel): ResourceRow {
@@ -52,6 +53,8 @@ export async function finishResource(
   const refused = await checkReferences(tx, references);
   // Only distributions are counted against the quotas on sharing.
   if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  const outgrown = own.kind === 'distribution-tenant' ? await outgrownDistribution(tx, own.id) : null;
+  if (outgrown !== null) return outgrown;
   const seq = await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
   await touchUsers(tx, own, seq);
   const record = await tx.resource.update({ where: { kind_id: own }, data: { changeSeq: seq, settled: false } });
@@ -99,19 +102,37 @@ export async function rewriteResource(tx: Tx, at: At, next: ResourceContent): Pr
   return null;
 }
 
-async function update(tx: Tx, undo: (value: ResourceUpdated) => never, at: At, next: ResourceContent): Promise<ResourceUpdated> {
+/** As `finishResource`, for a change that concerns neither users nor nodes: both keep what they have. */
+async function finishDraft(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): ReturnType<typeof finishResource> {
+  const refused = await checkReferences(tx, references);
+  if (refused !== null) return { outcome: 'dangling', reference: refused.reference };
+  await appendChange(tx, 'resource', subjectIdOf(own.kind, own.id), 'put');
+  return { outcome: 'done', row: resourceOf(await tx.resource.findUniqueOrThrow({ where: { kind_id: own } })) };
+}
+
+/** As `finishResource`, for what may only change while nobody refers to it. Within the turn: whoever is about to has either committed or comes later. */
+async function finishUnused(tx: Tx, own: Referrer & { readonly kind: ResourceKind }, references: readonly Reference[]): Promise<Awaited<ReturnType<typeof finishResource>> | InUse> {
+  return await userOf(tx, own) ?? finishResource(tx, own, references);
+}
+
+/** @template Refused what `finish` may answer beside what every write may */
+async function update<Refused extends InUse>(
+  tx: Tx, undo: (value: ResourceUpdated | Refused) => never, at: At, next: ResourceContent,
+  finish: (...given: Parameters<typeof finishResource>) => Promise<Awaited<ReturnType<typeof finishResource>> | Refused>,
+): Promise<ResourceUpdated | Refused> {
   const { kind, id } = at;
   const current = await hold(tx, at);
   if ('outcome' in current) return undo(current);
   const taken: string | null = next.aliases === undefined ? null : await replaceAliases(tx, { kind, id }, next.aliases);
   if (taken !== null) return undo({ outcome: 'alias-taken', alias: taken } satisfies AliasTaken);
   await writeReferences(tx, { kind, id }, next.references);
+  await holdUsers(tx, { kind, id });
   // Within the turn no other writer can take the name between looking and writing.
   await takeTurn(tx);
   const holder = await tx.resource.findUnique({ where: { kind_name: { kind, name: next.name } } });
   if (holder !== null && holder.id !== id) return undo({ outcome: 'name-taken', existing: resourceOf(holder) });
   await writeContent(tx, at, next);
-  const finished = await finishResource(tx, { kind, id }, next.references);
+  const finished = await finish(tx, { kind, id }, next.references);
   return finished.outcome === 'done' ? finished : undo(finished);
 }
 
@@ -153,12 +174,9 @@ async function listPage(
   const below = marker === null ? undefined : await placeOf(prisma, 'resource', subjectIdOf(kind, marker),
     (await prisma.resource.findUnique({ where: { kind_id: { kind, id: marker } }, select: { ordinal: true } }))?.ordinal);
   if (below === null) return { items: [], nextMarker: null };
-  const users = where === undefined ? null
-    : await prisma.reference.findMany({ where: { fromKind: kind, kind: where.kind, id: where.id }, select: { fromId: true } });
+  const users = where === undefined ? null : await pageOfUsers(prisma, kind, where, below, itemsMax + 1);
   const records = await prisma.resource.findMany({
-    where: {
-      kind, ...(below === undefined ? {} : { ordinal: { lt: below } }), ...(users === null ? {} : { id: { in: users.map(({ fromId }) => fromId) } }),
-    },
+    where: { kind, ...(users === null ? { ordinal: { lt: below ?? maxOrdinal } } : { id: { in: [...users] } }) },
     orderBy: { ordinal: 'desc' }, take: itemsMax + 1,
   });
   return pageOf(records.map(resourceOf), itemsMax);
@@ -170,12 +188,14 @@ export function resourcesIn(database: Database): ResourceStore {
     create: (row) => database.write<ResourceCreated>((tx, undo) => create(tx, undo, row)),
     get: async (kind, id) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_id: { kind, id } } }))),
     getByName: async (kind, name) => found(await database.read((prisma) => prisma.resource.findUnique({ where: { kind_name: { kind, name } } }))),
-    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update(tx, undo, { kind, id, etag }, next)),
+    update: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishResource)),
+    updateDraft: (kind, id, etag, next) => database.write<ResourceUpdated>((tx, undo) => update<never>(tx, undo, { kind, id, etag }, next, finishDraft)),
+    updateUnused: (kind, id, etag, next) => database.write<ResourceUpdated | InUse>((tx, undo) => update<InUse>(tx, undo, { kind, id, etag }, next, finishUnused)),
     remove: (kind, id, etag) => database.write<ResourceRemoved>((tx, undo) => remove(tx, undo, { kind, id, etag })),
     list: (kind, marker, itemsMax, where) => database.read(() => listPage(database, kind, { marker, itemsMax }, where)),
     usersOf: async ({ kind, id }, itemsMax) => {
       const records = await database.read((prisma) => prisma.reference.findMany({
-        where: { kind, id }, orderBy: [{ fromKind: 'asc' }, { fromId: 'asc' }], take: itemsMax,
+        where: { kind, id }, orderBy: [{ fromKind: 'asc' }, { fromOrdinal: 'desc' }], take: itemsMax,
       }));
       return records.map((record) => ({ kind: record.fromKind as Referrer['kind'], id: record.fromId }));
     },

@@ -66,6 +66,8 @@ export type Dangling = { readonly outcome: 'dangling'; readonly reference: Refer
 export type OverUsed = { readonly outcome: 'over-used'; readonly reference: Reference };
 /** Somebody refers to it. */
 export type InUse = { readonly outcome: 'in-use'; readonly by: Referrer };
+/** A tenant has no value for a parameter that its distribution requires. */
+export type TenantLacks = { readonly outcome: 'tenant-lacks'; readonly tenant: string; readonly parameter: string };
 export type AliasTaken = { readonly outcome: 'alias-taken'; readonly alias: string };
 export type ReferenceTaken<T> = { readonly outcome: 'reference-taken'; readonly existing: T };
 export type TooMany = { readonly outcome: 'too-many' };
@@ -84,11 +86,11 @@ export interface DistributionStore {
   findByDomainName(domainName: string): Promise<DistributionRow | null>;
   update(
     kind: DistributionKind, id: string, expectedEtag: string,
-    next: { readonly etag: string; readonly config: Readonly<Record<string, unknown>>; readonly facts: DistributionFacts },
-  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken | Dangling | OverUsed>>;
+    next: Omit<DistributionUpdate, 'id' | 'expectedEtag'>,
+  ): Promise<Outcome<DistributionRow, Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks>>;
   /** Several of one kind at once, all or none: for an alias that moves from one to another. The outcome is that of the first that fails. */
   updateTogether(kind: DistributionKind, updates: readonly DistributionUpdate[]):
-    Promise<{ readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed>;
+    Promise<{ readonly outcome: 'done'; readonly rows: readonly DistributionRow[] } | Missing | Stale | AliasTaken | Dangling | OverUsed | TenantLacks>;
   /** Only a disabled and deployed one that nothing refers to can go. */
   remove(kind: DistributionKind, id: string, expectedEtag: string):
     Promise<{ readonly outcome: 'done' } | Missing | Stale | { readonly outcome: 'enabled' | 'in-progress' } | InUse>;
@@ -109,6 +111,8 @@ export interface DistributionUpdate {
   readonly etag: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly facts: DistributionFacts;
+  /** Names of parameters that every tenant must have a value for, and did not have to before. */
+  readonly newlyRequired?: readonly string[];
 }
 
 export type DistributionFilter =
@@ -131,6 +135,23 @@ export type DomainMoved =
 export interface DomainStore {
   /** A name goes from one owner to another, all or nothing: both are written as they are with and without it. */
   move(giver: DomainSide, taker: DomainSide): Promise<DomainMoved>;
+}
+
+/** A staging distribution's configuration becomes its primary's, and the policy between them is switched off. */
+export interface Promotion {
+  readonly primary: DistributionUpdate;
+  /** Where the configuration was read. */
+  readonly staging: { readonly id: string; readonly expectedEtag: string };
+  /** The primary's policy; `content` null: it is off already. */
+  readonly policy: { readonly id: string; readonly expectedEtag: string; readonly content: ResourceContent | null };
+}
+
+export type Promoted = Outcome<DistributionRow,
+  { readonly outcome: 'missing' | 'stale'; readonly of: 'primary' | 'staging' | 'policy' } | AliasTaken | Dangling | OverUsed>;
+
+export interface PromotionStore {
+  /** All or nothing, from the versions that were read. */
+  promote(promotion: Promotion): Promise<Promoted>;
 }
 
 export interface AliasOwner {
@@ -236,10 +257,14 @@ export interface ResourceStore {
    * have what the change made of it.
    */
   update(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
+  /** A new version, unless somebody refers to it. */
+  updateUnused(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated | InUse>;
+  /** A new version in which only changed what nobody uses yet, a function's DEVELOPMENT stage: nothing is in progress for it. */
+  updateDraft(kind: ResourceKind, id: string, expectedEtag: string, next: ResourceContent): Promise<ResourceUpdated>;
   remove(kind: ResourceKind, id: string, expectedEtag: string): Promise<ResourceRemoved>;
   /** Newest first. `where`: only those that refer to it. */
   list(kind: ResourceKind, marker: string | null, itemsMax: number, where?: Reference): Promise<Page<ResourceRow>>;
-  /** Who refers to something directly, in the order of kind and id, at most `itemsMax`. */
+  /** Who refers to something directly, by kind and newest first, at most `itemsMax`. */
   usersOf(reference: Reference, itemsMax: number): Promise<readonly Referrer[]>;
 }
 
@@ -281,15 +306,27 @@ export interface AccessKeyStore {
 export interface AuditLine extends Author {
   readonly id: number;
   readonly at: Date;
-  /** As in the change log, and `tags` and `access-key`, which nodes do not know. */
-  readonly subject: ChangeSubject | 'tags' | 'access-key';
+  /** As in the change log, and what nodes do not know: `tags`, `access-key`, and `sign-in` for one that failed. */
+  readonly subject: ChangeSubject | 'tags' | 'access-key' | 'sign-in';
+  /** Of a sign-in: the code that it failed with. */
   readonly subjectId: string;
-  readonly action: 'put' | 'remove';
+  readonly action: 'put' | 'remove' | 'refuse';
   /** Of the line in the change log, if there is one. */
   readonly seq: number | null;
 }
 
+/** A request whose sender did not prove to be who it says. */
+export interface RefusedSignIn {
+  /** As claimed; empty when none could be read. */
+  readonly accessKeyId: string;
+  readonly reason: string;
+  readonly requestId: string;
+  readonly address: string;
+}
+
 export interface AuditStore {
+  /** Adds a line, and takes away the oldest of its sort beyond `linesMax`. */
+  signInRefused(refused: RefusedSignIn, linesMax: number): Promise<void>;
   /** Newest first; `before`: a line's id, exclusive. */
   list(where: { readonly subject?: AuditLine['subject']; readonly subjectId?: string; readonly accessKeyId?: string; readonly before?: number }, itemsMax: number): Promise<readonly AuditLine[]>;
 }
@@ -402,6 +439,7 @@ export interface KeyValueDataStore {
 export interface Store {
   readonly distributions: DistributionStore;
   readonly domains: DomainStore;
+  readonly promotions: PromotionStore;
   readonly invalidations: InvalidationStore;
   readonly resources: ResourceStore;
   readonly keyValues: KeyValueDataStore;

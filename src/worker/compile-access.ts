@@ -1,20 +1,29 @@
 // Who may see what, as a distribution's configuration says it, turned into what an edge checks.
-import type { DistributionConfig, KeyGroupConfig, PublicKeyConfig, DefaultCacheBehavior, CacheBehavior } from '@aws-sdk/client-cloudfront';
+import type {
+  CacheBehavior, DefaultCacheBehavior, DistributionConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig,
+} from '@aws-sdk/client-cloudfront';
+import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
-import type { SiteAccess, SiteBehavior, SitePublicKey } from '../snapshot/site';
-import type { Reference } from '../store/store';
+import type { SiteAccess, SiteBehavior, SiteCountries, SitePublicKey, SiteSigning } from '../snapshot/site';
+import type { Reference, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
 
 /** A restriction of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
 function closedForAll(config: DistributionConfig): string | null {
-  const geo = config.Restrictions?.GeoRestriction;
-  if (geo?.RestrictionType !== undefined && geo.RestrictionType !== 'none') return 'geo restriction';
   return config.ViewerMtlsConfig?.Mode === 'required' ? 'viewer mTLS' : null;
 }
 
 function closedFor(behavior: DefaultCacheBehavior | CacheBehavior): string | null {
   if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
   return (behavior.FieldLevelEncryptionId ?? '') === '' ? null : 'field-level encryption';
+}
+
+/** Countries from which alone, or from which not, viewers are let in. */
+export function countriesOf(config: DistributionConfig): SiteCountries | null {
+  const { RestrictionType: type = 'none', Items: codes = [] } = config.Restrictions?.GeoRestriction ?? {};
+  if (type === 'none') return null;
+  assert(type === 'whitelist' || type === 'blacklist', 'a stored geo restriction is of a known type');
+  return { mode: type === 'whitelist' ? 'only' : 'except', codes: codes.map((code) => code.toUpperCase()) };
 }
 
 /** Who may see what one behaviour serves. */
@@ -30,9 +39,30 @@ export function publicKeysOf(behaviors: readonly SiteBehavior[], lookup: Lookup)
   return [...ids].map((id) => ({ id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' }));
 }
 
+/** How requests to an origin are signed: by its origin access control, else as its origin access identity. */
+export function signingOf(origin: Partial<Origin>, lookup: Lookup): SiteSigning | null {
+  const controlId = origin.OriginAccessControlId ?? '';
+  if (controlId === '') return (origin.S3OriginConfig?.OriginAccessIdentity ?? '') === '' ? null : { service: 's3', when: 'always' };
+  const control = configOf<OriginAccessControlConfig>({ kind: 'origin-access-control', id: controlId }, lookup);
+  const service = control.OriginAccessControlOriginType;
+  assert(service !== undefined, 'a stored origin access control is for a type of origin');
+  switch (control.SigningBehavior) {
+    case 'always': return { service, when: 'always' };
+    // always-amz-auth sends both signatures; in which field ours would go is not known, so the viewer's goes alone.
+    case 'no-override':
+    case 'always-amz-auth': return { service, when: 'unless-authorized' };
+    case 'never':
+    case undefined: return null;
+  }
+}
+
 /** The configuration of what a distribution names. */
 export function configOf<T>(reference: Reference, lookup: Lookup): T {
+  return rowOf(reference, lookup).config as T;
+}
+
+export function rowOf(reference: Reference, lookup: Lookup): ResourceRow {
   const row = lookup.get(reference);
   if (row === null) throw new Fault('cannot-compile', 'internal', `there is no ${reference.kind} ${reference.id}`);
-  return row.config as T;
+  return row;
 }

@@ -14,7 +14,8 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, publicKeysOf } from './compile-access';
+import { accessOf, configOf, countriesOf, publicKeysOf, rowOf, signingOf } from './compile-access';
+import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
 interface List<T> { readonly Items?: readonly T[] | undefined }
@@ -31,7 +32,7 @@ const fallback = {
  * @throws Fault `cannot-compile` when it refers to something that is not there
  */
 export function compileSite(row: DistributionRow, lookup: Lookup): Site {
-  return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row);
+  return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row, lookup);
 }
 
 function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
@@ -51,7 +52,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
     behaviors,
-    origins: items(config.Origins).map(compileOrigin),
+    origins: items(config.Origins).map((origin) => compileOrigin(origin, lookup)),
     groups: items(config.OriginGroups).map(compileGroup),
     errorPages: items(config.CustomErrorResponses).map((page): SiteErrorPage => ({
       status: page.ErrorCode ?? 0,
@@ -59,13 +60,20 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       responseStatus: page.ResponseCode === undefined || page.ResponseCode === '' ? null : Number(page.ResponseCode),
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
+    staging: config.Staging === true,
+    trial: trialFor(config, lookup),
     cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, lookup),
-    countries: null,
+    countries: countriesOf(config),
   };
 }
 
-function compileStreaming(row: DistributionRow): StreamingSite {
+function trialFor(config: DistributionConfig, lookup: Lookup): WebSite['trial'] {
+  const id = config.ContinuousDeploymentPolicyId ?? '';
+  return id === '' ? null : trialOf(rowOf({ kind: 'continuous-deployment-policy', id }, lookup));
+}
+
+function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
   const config = row.config as unknown as StreamingDistributionConfig;
   return {
     kind: 'streaming',
@@ -73,7 +81,7 @@ function compileStreaming(row: DistributionRow): StreamingSite {
     seq: row.changeSeq,
     enabled: row.enabled,
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
-    origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: '' } }),
+    origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
     closed: config.TrustedSigners?.Enabled === true ? 'trusted signers' : null,
   };
 }
@@ -211,7 +219,7 @@ function legacyRequest(behavior: Behavior): RequestPart {
   };
 }
 
-function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origin>): SiteOrigin {
+function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origin>, lookup: Lookup): SiteOrigin {
   const custom = origin.CustomOriginConfig;
   const protocol = custom?.OriginProtocolPolicy ?? 'match-viewer';
   return {
@@ -230,6 +238,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     readTimeoutS: custom?.OriginReadTimeout ?? fallback.readTimeoutS,
     keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
+    signing: signingOf(origin, lookup),
   };
 }
 

@@ -29,7 +29,8 @@ test('model-facts.ts is what `npm run openapi` writes', () => {
 
 const own = [
   'CreateToken', 'ListNodes', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
-  'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
+  'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution',
+  'ListStreamingDistributionVersions', 'GetStreamingDistributionVersion', 'DiffStreamingDistributionVersions', 'RollbackStreamingDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
   'GetReference', 'GetReferencePage', 'GetHome',
 ];
 

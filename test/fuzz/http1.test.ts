@@ -4,7 +4,8 @@
 import { METHODS } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { silentLog } from '../../src/base/log';
-import { Http1Connection, type ConnectionHost } from '../../src/edge/http/connection';
+import { Http1Connection } from '../../src/edge/http/http1-connection';
+import type { ConnectionHost } from '../../src/edge/http/connection-host';
 import { nobody } from '../../src/edge/http/viewer-address';
 import { HeadBlock, type Exchange } from '../../src/edge/http/exchange';
 import { defaultHttpLimits } from '../../src/edge/http/limits';
@@ -47,7 +48,7 @@ async function hear(reads: readonly Buffer[]): Promise<Heard & { readonly answer
       });
   };
   const host: ConnectionHost = {
-    handler, limits: defaultHttpLimits, scheme: 'http', proxies: nobody, log: silentLog, scratch: new Scratch(), nowMs: 0, dateLine: 'Date: now\r\n', closing: false,
+    handler, limits: defaultHttpLimits, scheme: 'http', proxies: nobody, log: silentLog, scratch: new Scratch(), nowMs: 0, date: 'now', dateLine: 'Date: now\r\n', closing: false,
     malformed: (status) => {
       refused = true;
       return { block: new HeadBlock(status, []), body: refusalBody };

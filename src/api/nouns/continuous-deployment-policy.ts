@@ -2,17 +2,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ContinuousDeploymentPolicyConfig } from '@aws-sdk/client-cloudfront';
 import { prepareContinuousDeploymentPolicyConfig, stagingNameOf } from '../../model/continuous-deployment-policy';
-import { promotedConfigOf } from '../../model/distribution';
+import { checkDistributionUpdate, promotedConfigOf } from '../../model/distribution';
+import { factsOf } from '../../model/facts';
 import { uuid, versionTag } from '../../model/ids';
 import type { Reference } from '../../model/references';
 import { refuse } from '../../model/refusal';
-import type { DistributionRow } from '../../store/store';
+import type { DistributionRow, Promoted, ResourceContent, ResourceRow } from '../../store/store';
 import { preparationsMax } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { resourceNoun } from '../resource-noun';
 import { findVersion, ifMatchOf, operationsOf, preconditionFailed, shown } from '../verbs';
-import { configOf, distributionNoun, updateDistribution } from './distribution';
+import { configOf, distributionNoun, noSuchDistribution, preparedDistribution, refuseDetails } from './distribution';
 
 /** The staging distribution that a policy names by its domain name. @throws Refusal InvalidArgument */
 async function stagingOf(config: ContinuousDeploymentPolicyConfig, { store }: OperationParts): Promise<readonly Reference[]> {
@@ -35,8 +36,8 @@ function versionsOf(call: Call): readonly [primary: string, staging: string] {
   return [primary, staging];
 }
 
-/** @throws Refusal IllegalUpdate when the primary's policy, if it has one, is about another staging distribution */
-async function checkPair(primary: DistributionRow, staging: DistributionRow, { store }: OperationParts): Promise<void> {
+/** The primary's policy. @throws Refusal IllegalUpdate when it has none, or one about another staging distribution */
+async function policyBetween(primary: DistributionRow, staging: DistributionRow, { store }: OperationParts): Promise<ResourceRow> {
   if (configOf(primary).Staging === true) refuse('IllegalUpdate', 'A staging distribution cannot be promoted to.');
   if (configOf(staging).Staging !== true) refuse('IllegalUpdate', 'Only the configuration of a staging distribution can be promoted.');
   const policy = configOf(primary).ContinuousDeploymentPolicyId ?? '';
@@ -44,27 +45,27 @@ async function checkPair(primary: DistributionRow, staging: DistributionRow, { s
   if (row === null || stagingNameOf(row.config as unknown as ContinuousDeploymentPolicyConfig) !== staging.domainName) {
     refuse('IllegalUpdate', 'The continuous deployment policy of the primary distribution does not name this staging distribution.');
   }
+  return row;
 }
 
-/**
- * Switches off the primary's policy (model: UpdateDistributionWithStagingConfig). A write of its own: until it is done, viewers who
- * are still sent to the staging distribution get the same configuration there.
- */
-async function disablePolicy(primary: DistributionRow, { store, random }: OperationParts): Promise<void> {
-  const id = configOf(primary).ContinuousDeploymentPolicyId ?? '';
-  for (let attempt = 1; attempt <= preparationsMax; attempt += 1) {
-    const row = await store.resources.get('continuous-deployment-policy', id);
-    const config = row?.config as ContinuousDeploymentPolicyConfig | undefined;
-    if (row === null || config?.Enabled !== true) return;
-    const staging = await store.distributions.findByDomainName(stagingNameOf(config));
-    const outcome = await store.resources.update('continuous-deployment-policy', id, row.etag, {
-      etag: versionTag(random), name: row.name, config: { ...row.config, Enabled: false }, attributes: row.attributes,
-      references: staging === null ? [] : [{ kind: 'distribution', id: staging.id }],
-    });
-    if (outcome.outcome === 'done') return;
-  }
-  // The caller reads the distribution again, and then sees what others are doing to its policy.
-  preconditionFailed();
+/** The policy switched off (model: UpdateDistributionWithStagingConfig); null when it is. */
+function switchedOff(policy: ResourceRow, staging: DistributionRow, { random }: OperationParts): ResourceContent | null {
+  if ((policy.config as unknown as ContinuousDeploymentPolicyConfig).Enabled !== true) return null;
+  return {
+    etag: versionTag(random), name: policy.name, config: { ...policy.config, Enabled: false }, attributes: policy.attributes,
+    references: [{ kind: 'distribution', id: staging.id }],
+  };
+}
+
+/** Writes the staging distribution's configuration to the primary and the policy that ends, from what was read of the three. */
+async function writePromotion(primary: DistributionRow, staging: DistributionRow, policy: ResourceRow, parts: OperationParts): Promise<Promoted> {
+  const ready = await preparedDistribution(promotedConfigOf(configOf(primary), configOf(staging)), parts);
+  checkDistributionUpdate(configOf(primary), ready);
+  return parts.store.promotions.promote({
+    primary: { id: primary.id, expectedEtag: primary.etag, etag: versionTag(parts.random), config: { ...ready }, facts: factsOf(ready, parts.limits) },
+    staging: { id: staging.id, expectedEtag: staging.etag },
+    policy: { id: policy.id, expectedEtag: policy.etag, content: switchedOff(policy, staging, parts) },
+  });
 }
 
 async function promote(call: Call, parts: OperationParts): Promise<DistributionRow> {
@@ -73,10 +74,18 @@ async function promote(call: Call, parts: OperationParts): Promise<DistributionR
   const primary = await findVersion(distributions, call.input['Id'], primaryVersion);
   const stagingId = call.input['StagingDistributionId'] ?? refuse('InvalidArgument', 'The parameter StagingDistributionId is required.');
   const staging = await findVersion(distributions, stagingId, stagingVersion);
-  await checkPair(primary, staging, parts);
-  const row = await updateDistribution(primary, promotedConfigOf(configOf(primary), configOf(staging)), parts);
-  await disablePolicy(row, parts);
-  return await parts.store.distributions.get('web', row.id) ?? row;
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await writePromotion(primary, staging, await policyBetween(primary, staging, parts), parts);
+    switch (outcome.outcome) {
+      case 'done': return outcome.row;
+      // The caller named versions of the distributions, but none of the policy: that one is read again.
+      case 'missing': case 'stale':
+        if (outcome.of === 'policy' && attempt < preparationsMax) continue;
+        return outcome.outcome === 'missing' && outcome.of !== 'policy' ? noSuchDistribution() : preconditionFailed();
+      case 'dangling': if (attempt < preparationsMax) continue; return refuseDetails(outcome);
+      default: return refuseDetails(outcome);
+    }
+  }
 }
 
 export function continuousDeploymentPolicyOperations(parts: OperationParts): OperationTable {

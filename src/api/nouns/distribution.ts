@@ -9,7 +9,8 @@ import { refuse } from '../../model/refusal';
 import { prepareTags } from '../../model/tags';
 import { activeKeyGroups, activeSigners } from '../../model/trusted-signers';
 import { required } from '../../model/argument';
-import type { AliasTaken, Dangling, DistributionRow, OverUsed, Tag } from '../../store/store';
+import { requiredParametersOf } from '../../model/tenant-config';
+import type { AliasTaken, Dangling, DistributionRow, OverUsed, Tag, TenantLacks } from '../../store/store';
 import { configContext, preparationsMax } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
@@ -40,8 +41,9 @@ const overUsedCodes: Readonly<Partial<Record<ReferenceKind, string>>> = {
 };
 
 /** A write that failed for what the configuration names, whichever kind of distribution it is. @throws Refusal */
-export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed): never {
+export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed | TenantLacks): never {
   switch (outcome.outcome) {
+    case 'tenant-lacks': return refuse('InvalidArgument', `The distribution tenant ${outcome.tenant} has no value for the parameter ${outcome.parameter}, which would be required.`);
     case 'alias-taken': return aliasTaken(outcome.alias);
     case 'dangling': return refuse('InvalidArgument', `The configuration names something that does not exist: ${outcome.reference.kind} ${outcome.reference.id}.`);
     case 'over-used': return refuse(overUsedCodes[outcome.reference.kind] ?? 'InvalidArgument',
@@ -83,8 +85,10 @@ export async function updateDistribution(current: DistributionRow, config: Distr
   for (let attempt = 1; ; attempt += 1) {
     const ready = await preparedDistribution(config, parts);
     checkDistributionUpdate(configOf(current), ready);
+    const requiredBefore = requiredParametersOf(configOf(current));
     const outcome = await parts.store.distributions.update('web', current.id, current.etag, {
       etag: versionTag(parts.random), config: ready as unknown as Row, facts: factsOf(ready, parts.limits),
+      newlyRequired: requiredParametersOf(ready).filter((name) => !requiredBefore.includes(name)),
     });
     switch (outcome.outcome) {
       case 'done': return outcome.row;
@@ -96,7 +100,7 @@ export async function updateDistribution(current: DistributionRow, config: Distr
   }
 }
 
-function noSuchDistribution(): never {
+export function noSuchDistribution(): never {
   return refuse('NoSuchDistribution', 'The specified distribution does not exist.');
 }
 

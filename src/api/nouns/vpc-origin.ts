@@ -1,7 +1,6 @@
 // VPC origins: create, read, update, delete, list.
 import type { VpcOriginEndpointConfig } from '@aws-sdk/client-cloudfront';
 import { tokenId } from '../../model/ids';
-import { refuse } from '../../model/refusal';
 import { prepareVpcOrigin } from '../../model/vpc-origin';
 import type { ResourceRow } from '../../store/store';
 import type { Call, OperationTable } from '../operation';
@@ -16,7 +15,7 @@ function vpcOriginNoun(parts: OperationParts): Noun<ResourceRow, VpcOriginEndpoi
     Id: row.id, Arn: row.arn, AccountId: parts.accountId, Status: row.settled ? 'Deployed' : 'Deploying',
     CreatedTime: new Date(row.attributes['CreatedTime'] as string), LastModifiedTime: row.lastModifiedTime,
   });
-  const noun = resourceNoun<VpcOriginEndpointConfig>({
+  return resourceNoun<VpcOriginEndpointConfig>({
     kind: 'vpc-origin', name: 'VpcOrigin', plural: 'VpcOrigins', path: '/2020-05-31/vpc-origin', configMember: 'VpcOriginEndpointConfig',
     id: (random) => tokenId('vo', random),
     nameOf: (config) => config.Name as string,
@@ -24,20 +23,13 @@ function vpcOriginNoun(parts: OperationParts): Noun<ResourceRow, VpcOriginEndpoi
     prepare: prepareVpcOrigin,
     attributes: () => ({ CreatedTime: new Date(parts.clock.nowMs()).toISOString() }),
     missing: 'EntityNotFound', taken: 'EntityAlreadyExists', inUse: 'CannotDeleteEntityWhileInUse',
+    // model: UpdateVpcOrigin: distributions let go of it first.
+    fixedInUse: 'CannotUpdateEntityWhileInUse',
     limit: 'vpcOriginsMax', tooMany: 'EntityLimitExceeded',
     waits: true,
     describe: (row, config) => ({ ...common(row), VpcOriginEndpointConfig: config }),
     summarize: (row, { Name, Arn, IpAddressType }) => ({ ...common(row), Name, OriginEndpointArn: Arn, IpAddressType }),
   }, parts);
-  return {
-    ...noun,
-    update: async (current, config, call) => {
-      // model: UpdateVpcOrigin: distributions let go of it first. One that takes hold of it meanwhile is deployed with the new version.
-      const [user] = await parts.store.resources.usersOf({ kind: 'vpc-origin', id: current.id }, 1);
-      if (user !== undefined) refuse('CannotUpdateEntityWhileInUse', `The VPC origin is in use by ${user.kind} ${user.id}.`);
-      return noun.update(current, config, call);
-    },
-  };
 }
 
 export function vpcOriginOperations(parts: OperationParts): OperationTable {

@@ -4,16 +4,16 @@ import { count, json, query, refer, text, time, type Node, type OwnOperation } f
 
 /** Lines on one page. */
 export const auditPage = { default: 100, max: 1_000 } as const;
-const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'key-values', 'tags', 'access-key'];
+const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'key-values', 'tags', 'access-key', 'sign-in'];
 const id: Node = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 
 export const auditOperations: readonly OwnOperation[] = [{
   operationId: 'ListAuditLines', method: 'get', path: '/edgefront/v1/audit', access: 'key',
   node: {
-    summary: 'Lists who changed what, newest first. What was refused stands in the log of the api process.',
+    summary: 'Lists who changed what, newest first, and sign-ins that failed. What a policy refused stands in the log of the api process.',
     parameters: [
       query('subject', 'Only changes of this kind of thing.', { type: 'string', enum: subjects }),
-      query('subjectId', 'Only changes of the thing with this id: a distribution\'s, `kind/id` of another resource, a key value store\'s for its pairs, a tagged thing\'s ARN.', { type: 'string', minLength: 1, maxLength: 512 }),
+      query('subjectId', 'Only changes of the thing with this id: a distribution\'s, `kind/id` of another resource, a key value store\'s for its pairs, a tagged thing\'s ARN, the code a sign-in failed with.', { type: 'string', minLength: 1, maxLength: 512 }),
       query('accessKeyId', 'Only changes made with this key.', { type: 'string', minLength: 1, maxLength: 128 }),
       query('marker', 'The `nextMarker` of the page before.', id),
       query('maxItems', 'Lines on a page.', { type: 'integer', minimum: 1, maximum: auditPage.max, default: auditPage.default }),
@@ -37,7 +37,7 @@ export const auditSchemas: Readonly<Record<string, Node>> = {
     type: 'object', required: ['id', 'at', 'accessKeyId', 'operation', 'requestId', 'address', 'subject', 'subjectId', 'action', 'seq'],
     properties: {
       id: count, at: time, accessKeyId: text, operation: text, requestId: text, address: text,
-      subject: { type: 'string', enum: subjects }, subjectId: text, action: { type: 'string', enum: ['put', 'remove'] },
+      subject: { type: 'string', enum: subjects }, subjectId: text, action: { type: 'string', enum: ['put', 'remove', 'refuse'] },
       seq: { ...count, nullable: true, description: 'Of the change that nodes acknowledge, if there is one.' },
     },
   },

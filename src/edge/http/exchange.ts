@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Fields } from '../../protocol/http/fields';
 import type { HeadBytes } from '../../protocol/http/answer-head';
+import type { PreparedBlock } from '../../protocol/http/hpack-encoder';
 import type { Outcome } from '../outcome';
 
 export interface ViewerRequest {
@@ -35,6 +36,8 @@ export interface ViewerRequest {
 export class HeadBlock {
   /** HTTP/1.1 form: status line and fields, filled in by the HTTP/1.1 connection. */
   http1: HeadBytes | null = null;
+  /** HTTP/2 form: a header block that depends on no connection's state, filled in by the HTTP/2 connection. */
+  http2: PreparedBlock | null = null;
   constructor(readonly status: number, readonly fields: Fields) {}
 }
 
@@ -72,6 +75,8 @@ export interface Exchange {
   body(): Readable;
   /** Monotonic time at which it was handled, set where a behaviour's answers tell how long they took; else 0. */
   routedAtMs: number;
+  /** Fields that the answer gets, whatever it is. */
+  ownFields: Fields;
   /** What became of it, set when it is answered; for the access log. */
   outcome: Outcome | null;
   /** Called once if the viewer leaves before the answer ended. */

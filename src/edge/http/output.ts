@@ -1,5 +1,8 @@
 // The bytes on their way to one viewer: small ones gathered into one write, large ones sent as they are, never too many at once.
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { assert } from '../../base/assert';
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from '../../protocol/http/http2-frames';
 import { outputSliceBytes } from './limits';
 
 /** What is gathered before it is written. */
@@ -39,6 +42,10 @@ export class Scratch {
   addText(text: string): void {
     this.filled += this.bytes.write(text, this.filled, 'latin1');
   }
+  addFrameHead(length: number, type: number, flags: number, streamId: number): void {
+    writeFrameHead(this.bytes, this.filled, length, type, flags, streamId);
+    this.filled += FRAME_HEAD_BYTES;
+  }
 
   /** Hands what was gathered to its owner. */
   flush(): void {
@@ -73,8 +80,11 @@ export class Output {
   stalledSinceMs = 0;
   /** Called each time everything was taken after `blocked` was true. */
   onDrain: (() => void) | null = null;
+  /** Encryption takes its own copy of what it is given while nothing waits before it; a kernel may take the bytes later. */
+  private readonly copiedAtOnce: boolean;
 
   constructor(private readonly socket: Socket, private readonly scratch: Scratch, private readonly now: { readonly nowMs: number }) {
+    this.copiedAtOnce = socket instanceof TLSSocket;
     socket.on('drain', () => this.drained());
   }
 
@@ -112,6 +122,33 @@ export class Output {
     this.scratch.addText(after);
   }
 
+  /** Adds a HEADERS frame and, when there is a body, the one DATA frame it fits in; both end the stream's answer. */
+  addFramedAnswer(streamId: number, block: Buffer, text: string, body: Buffer | null): void {
+    const blockBytes = block.length + text.length;
+    const bodyBytes = body === null ? 0 : body.length;
+    assert(blockBytes <= FRAME_BYTES_MAX && bodyBytes <= FRAME_BYTES_MAX, 'each fits in one frame');
+    this.scratch.claim(this, 2 * FRAME_HEAD_BYTES + blockBytes + bodyBytes);
+    this.scratch.addFrameHead(blockBytes, FrameType.headers, body === null ? Flag.endHeaders | Flag.endStream : Flag.endHeaders, streamId);
+    this.scratch.addBytes(block);
+    this.scratch.addText(text);
+    if (body === null) return;
+    this.scratch.addFrameHead(bodyBytes, FrameType.data, Flag.endStream, streamId);
+    this.scratch.addBytes(body);
+  }
+
+  /** Adds one frame of up to FRAME_BYTES_MAX. */
+  addFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    this.scratch.claim(this, FRAME_HEAD_BYTES + payload.length);
+    this.scratch.addFrameHead(payload.length, type, flags, streamId);
+    this.scratch.addBytes(payload);
+  }
+
+  /** Adds frames that are made already. */
+  addBytes(bytes: Buffer): void {
+    if (this.scratch.claim(this, bytes.length)) this.scratch.addBytes(bytes);
+    else this.send([bytes]);
+  }
+
   /** Writes what was gathered. */
   flush(): void {
     if (this.scratch.isOf(this)) this.scratch.flush();
@@ -134,6 +171,15 @@ export class Output {
     if (!this.waiting) this.socket.end();
   }
 
+  /**
+   * Cuts the connection off: a viewer must not take its end for the end of a body (RFC 9112 section 8). Over TLS the missing
+   * close_notify tells; a reset is for sockets without.
+   */
+  abort(): void {
+    if (this.copiedAtOnce) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
   /** Drops everything; the socket is gone. */
   discard(): void {
     this.scratch.take(this);
@@ -143,8 +189,9 @@ export class Output {
 
   /** For Scratch. @returns true when the bytes are no longer needed by anyone */
   takeGathered(bytes: Buffer): boolean {
+    const free = !this.unsent;
     this.write([bytes]);
-    return !this.unsent;
+    return !this.unsent || (free && this.copiedAtOnce);
   }
 
   /** Writes what was gathered and these behind it, together. */

@@ -5,7 +5,8 @@ import { codeOf, Fault, messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import { silentLog, type Log } from '../../base/log';
 import { formatHttpDate } from '../../protocol/http/date';
-import { Http1Connection, type ConnectionHost } from './connection';
+import { Http1Connection } from './http1-connection';
+import type { ConnectionHost, ViewerConnection } from './connection-host';
 import { HeadBlock, type RequestHandler } from './exchange';
 import { defaultHttpLimits, type HttpLimits } from './limits';
 import { Scratch } from './output';
@@ -41,6 +42,8 @@ function plainRefusal(status: number): { block: HeadBlock; body: Buffer } {
   return { block: new HeadBlock(status, CLOSED_BLOCK_FIELDS), body: Buffer.from(`The request could not be understood (${status}).\n`) };
 }
 
+const dateLineOf = (date: string): string => `Date: ${date}\r\n`;
+
 /** What connections share, and the one timer for all of them. */
 class Host implements ConnectionHost {
   readonly handler: RequestHandler;
@@ -50,10 +53,11 @@ class Host implements ConnectionHost {
   readonly scheme = 'http';
   readonly log: Log;
   readonly scratch = new Scratch();
-  readonly connections = new Set<Http1Connection>();
+  readonly connections = new Set<ViewerConnection>();
   /** Whose PROXY protocol header is awaited. */
   private readonly announced = new Set<Socket>();
   nowMs: number;
+  date: string;
   dateLine: string;
   closing = false;
   /** Refused since the last sweep because `connectionsMax` were open. */
@@ -70,12 +74,14 @@ class Host implements ConnectionHost {
     this.log = options.log ?? silentLog;
     this.clock = options.clock ?? systemClock;
     this.nowMs = this.clock.monotonicMs();
-    this.dateLine = this.dateLineNow();
+    this.date = formatHttpDate(this.clock.nowMs());
+    this.dateLine = dateLineOf(this.date);
   }
 
   sweep(): void {
     this.nowMs = this.clock.monotonicMs();
-    this.dateLine = this.dateLineNow();
+    this.date = formatHttpDate(this.clock.nowMs());
+    this.dateLine = dateLineOf(this.date);
     for (const connection of this.connections) connection.sweep(this.nowMs);
     if (this.turnedAway > 0) this.log.warn('viewers-turned-away', { count: this.turnedAway, connectionsMax: this.limits.connectionsMax });
     this.turnedAway = 0;
@@ -96,7 +102,7 @@ class Host implements ConnectionHost {
     });
   }
 
-  gone(connection: Http1Connection): void {
+  gone(connection: ViewerConnection): void {
     this.connections.delete(connection);
     if (this.connections.size === 0) this.onEmpty?.();
   }
@@ -116,9 +122,6 @@ class Host implements ConnectionHost {
     });
   }
 
-  private dateLineNow(): string {
-    return `Date: ${formatHttpDate(this.clock.nowMs())}\r\n`;
-  }
 }
 
 function listen(server: Server, bind: string, port: number): Promise<number> {

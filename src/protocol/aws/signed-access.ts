@@ -21,6 +21,8 @@ export interface SignedRequest {
   readonly parts: SignedParts;
   /** The URL the viewer asks for, without the signature's own parameters. */
   readonly url: string;
+  /** The signature is in the URL, not in cookies. */
+  readonly inUrl: boolean;
 }
 
 /** Null when a part comes twice: nobody can say which one counts. */
@@ -85,8 +87,8 @@ export function signedRequest(base: string, query: string | null, cookies: () =>
   const found = partsOfQuery(query);
   if (found === null) return null;
   // An Expires of its own does not sign a URL: it then belongs to what is asked for.
-  if (isSigned(found.parts)) return { parts: found.parts, url: found.rest === null ? base : `${base}?${found.rest}` };
-  return { parts: partsOfCookies(cookies()), url: query === null ? base : `${base}?${query}` };
+  if (isSigned(found.parts)) return { parts: found.parts, url: found.rest === null ? base : `${base}?${found.rest}`, inUrl: true };
+  return { parts: partsOfCookies(cookies()), url: query === null ? base : `${base}?${query}`, inUrl: false };
 }
 
 /** Who may ask, for what, when. */
@@ -160,18 +162,24 @@ const isResource = (value: unknown): value is string => typeof value === 'string
 /** The guide knows IPv4 only; we take IPv6 as well. */
 const rangeOf = (value: unknown): IpRanges | null => typeof value === 'string' ? IpRanges.of([value]) : null;
 
-export type PolicyOutcome = 'allowed' | 'resource-not-covered' | 'expired' | 'not-yet-valid' | 'address-not-covered';
+export type PolicyOutcome = 'allowed' | 'expired' | 'not-yet-valid' | 'address-not-covered';
 
 /**
- * @param plainUrl the URL with its path normalised: `/public/*` must not cover `/public/../private`, which the origin may read
- *   as `/private`. A resource that is the URL to the letter was meant so.
+ * Whether now, and by whom, the policy may be used.
  * @param address the viewer's, in canonical spelling
  */
-export function policyOutcome(policy: SignedPolicy, url: string, plainUrl: string, address: string, nowMs: number): PolicyOutcome {
-  const { resource, lessThanS, greaterThanS, addresses } = policy;
+export function conditionsOutcome({ lessThanS, greaterThanS, addresses }: SignedPolicy, address: string, nowMs: number): PolicyOutcome {
   if (nowMs >= lessThanS * 1000) return 'expired';
   if (greaterThanS !== null && nowMs <= greaterThanS * 1000) return 'not-yet-valid';
-  if (addresses !== null && !addresses.includes(address)) return 'address-not-covered';
-  if (resource === null || resource === url) return 'allowed';
-  return matchesWildcards(resource, url) && (plainUrl === url || matchesWildcards(resource, plainUrl)) ? 'allowed' : 'resource-not-covered';
+  return addresses === null || addresses.includes(address) ? 'allowed' : 'address-not-covered';
+}
+
+/**
+ * Whether the policy is about this URL.
+ * @param plainUrl the URL with its path normalised: `/public/*` must not cover `/public/../private`, which the origin may read
+ *   as `/private`. A resource that is the URL to the letter was meant so.
+ */
+export function coversUrl({ resource }: SignedPolicy, url: string, plainUrl: string): boolean {
+  if (resource === null || resource === url) return true;
+  return matchesWildcards(resource, url) && (plainUrl === url || matchesWildcards(resource, plainUrl));
 }

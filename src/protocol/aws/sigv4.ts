@@ -6,8 +6,9 @@
 // Pure: the request, the time and the secret are handed in. Two steps, because the secret is looked up in between:
 // `readSignature` says who claims to have signed and refuses what no secret can make right; `isSignedWith` checks.
 // Sources: AWS General Reference, "Create a signed AWS API request"; CloudFront API Reference, "Common Errors".
-import { createHash, createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { timingSafeEqual, type KeyObject } from 'node:crypto';
 import { Fault } from '../../base/fault';
+import { basicFormat, canonicalPath, canonicalQuery, derivedKey, hmac, parseQuery, sha256Hex } from './sigv4-canonical';
 import { derivePublicKey, signatureHexCharsMax, verifyWith } from './sigv4a';
 
 export interface SignedRequest {
@@ -45,8 +46,7 @@ function algorithmOf(name: string | undefined): Algorithm | null {
 export const presignedExpiresSMax = 604_800;
 /** Names in SignedHeaders. */
 const signedHeadersMax = 64;
-/** Parameters of one query string. */
-const queryParametersMax = 100;
+
 
 const messages = {
   missing: 'Missing Authentication Token',
@@ -58,55 +58,6 @@ export function missingToken(): Fault { return new Fault('MissingAuthenticationT
 export function invalidToken(): Fault { return new Fault('InvalidClientTokenId', 'caller', messages.invalidToken); }
 export function signatureMismatch(detail: string = messages.mismatch): Fault { return new Fault('SignatureDoesNotMatch', 'caller', detail); }
 function incomplete(detail: string): Fault { return new Fault('IncompleteSignature', 'caller', detail); }
-
-function sha256Hex(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
-}
-
-function hmac(key: string | Buffer, data: string): Buffer {
-  return createHmac('sha256', key).update(data).digest();
-}
-
-/** RFC 3986 section 2.3: everything but unreserved characters is encoded. */
-function encodeStrictly(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-/** Services other than S3 normalise the path and encode each segment of the encoded path once more. */
-function canonicalPath(path: string): string {
-  const kept: string[] = [];
-  for (const segment of path.split('/')) {
-    if (segment === '' || segment === '.') continue;
-    if (segment === '..') kept.pop();
-    else kept.push(encodeStrictly(segment));
-  }
-  return `/${kept.join('/')}${kept.length > 0 && path.endsWith('/') ? '/' : ''}`;
-}
-
-/** Decoded name and value pairs in the order they came. */
-function parseQuery(query: string): [string, string][] {
-  if (query === '') return [];
-  const pieces = query.split('&', queryParametersMax + 1).filter((piece) => piece !== '');
-  if (pieces.length > queryParametersMax) throw new Fault('MalformedQueryString', 'caller', `The query string has more than ${queryParametersMax} parameters.`);
-  try {
-    return pieces.map((piece) => {
-      const equals = piece.indexOf('=');
-      const [name, value] = equals < 0 ? [piece, ''] : [piece.slice(0, equals), piece.slice(equals + 1)];
-      return [decodeURIComponent(name), decodeURIComponent(value)];
-    });
-  } catch {
-    throw new Fault('MalformedQueryString', 'caller', 'The query string contains a syntax error.');
-  }
-}
-
-function canonicalQuery(parameters: readonly (readonly [string, string])[]): string {
-  return parameters
-    .filter(([name]) => name !== 'X-Amz-Signature')
-    .map(([name, value]): [string, string] => [encodeStrictly(name), encodeStrictly(value)])
-    .sort(([nameA, valueA], [nameB, valueB]) => (nameA === nameB ? (valueA < valueB ? -1 : 1) : nameA < nameB ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&');
-}
 
 function collectHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>();
@@ -178,10 +129,6 @@ function timeOf(date: string): number {
     : Date.parse(`${basic[1]}-${basic[2]}-${basic[3]}T${basic[4]}:${basic[5]}:${basic[6]}Z`);
   if (Number.isNaN(timeMs)) throw incomplete('Date must be in ISO-8601 \'basic format\', such as 20200531T123600Z.');
   return timeMs;
-}
-
-function basicFormat(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
 
 function checkTime(signedAtMs: number, expiresS: number | null, nowMs: number, skewMs: number): void {
@@ -330,7 +277,7 @@ export class SigningKeys {
 
 function signingKey(signature: Signature, secret: string): SigningKey {
   if (signature.region === null) return derivePublicKey(signature.accessKeyId, secret);
-  return hmac(hmac(hmac(hmac(`AWS4${secret}`, signature.dateStamp), signature.region), signature.service), 'aws4_request');
+  return derivedKey(secret, signature.dateStamp, signature.region, signature.service);
 }
 
 function matches(signature: Signature, key: SigningKey): boolean {

@@ -11,6 +11,12 @@ export interface HeadBytes {
 
 /** Framing belongs to the connection: whoever else names these fields is not heard (RFC 9112 section 6, RFC 9110 section 7.6.1). */
 const framingNames = ['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+const framingNameSet: ReadonlySet<string> = new Set(framingNames);
+
+/** True for a field (lower case) that only the connection may write. */
+export function isFramingName(name: string): boolean {
+  return framingNameSet.has(name);
+}
 
 /** Names that capitals after hyphens would get wrong. */
 const unusualCase = ['ETag', 'WWW-Authenticate', 'X-XSS-Protection', 'Content-MD5', 'DNT', 'NEL', 'SourceMap', 'Sec-CH-UA', 'Accept-CH'];

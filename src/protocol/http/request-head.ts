@@ -4,23 +4,13 @@
 // bytes: 1.6 µs, and 0.26 µs when the caller hands back the field section of the request before and it is the same again,
 // which is what keep-alive clients mostly send.
 import type { Fields } from './fields';
+import {
+  contentLengthOf, expectationOf, FIELD_COUNT_MAX, HEAD_BYTES_MAX, hostOfAuthority, METHOD_BYTES_MAX, refuse, TARGET_BYTES_MAX, targetByte,
+  type Expectation, type HeadRefusal,
+} from './request-rules';
 
-/** CloudFront: a URL may have 8,192 bytes ("Quotas", maximum length of a URL). */
-export const TARGET_BYTES_MAX = 8192;
-/** CloudFront: a request without its body may have 20,480 bytes ("Request and response behavior for custom origins"). */
-export const HEAD_BYTES_MAX = 20_480;
-/** More field lines than any client sends; bounds the work that a head of tiny fields can ask for. */
-export const FIELD_COUNT_MAX = 128;
-/** No registered method is longer than 17 bytes. */
-export const METHOD_BYTES_MAX = 32;
 /** How much is looked at before the whole of what was read is. */
 const FIRST_LOOK_BYTES = 2048;
-/** Decimal digits of a Content-Length: 15 always fit a safe integer. */
-const LENGTH_DIGITS_MAX = 15;
-
-/** What the client expects before it sends its body (RFC 9110 section 10.1.1). */
-export type Expectation = 'none' | '100-continue' | 'unknown';
-
 /** All field lines of one request and what they say about the connection and the body. Immutable; may serve many requests. */
 export interface FieldSection {
   /** The section as it came, from the first field to the empty line that ends it. */
@@ -53,20 +43,10 @@ export interface RequestHead {
   readonly endsAt: number;
 }
 
-/** The client cannot be understood, or asks too much; answer `status` and close: what follows has no known meaning. */
-export interface HeadRefusal {
-  readonly kind: 'refusal';
-  readonly status: 400 | 413 | 501 | 505;
-  /** Stable, kebab-case, for logs and tests. */
-  readonly reason: string;
-}
-
 /** More bytes are needed. */
 export interface HeadIncomplete { readonly kind: 'incomplete' }
 
 const INCOMPLETE: HeadIncomplete = { kind: 'incomplete' };
-
-const refuse = (status: HeadRefusal['status'], reason: string): HeadRefusal => ({ kind: 'refusal', status, reason });
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -84,10 +64,6 @@ for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') tokenLower[char.charCodeAt(0)] 
 /** 1 for a byte that a field value may hold: HTAB, SP, VCHAR, obs-text (RFC 9110 section 5.5). */
 const valueByte = new Uint8Array(256).fill(1, 0x20).fill(0, 0x7f, 0x80);
 valueByte[TAB] = 1;
-
-/** 1 for a byte that a target may hold: VCHAR except `#`, which starts a fragment and is never sent (RFC 9112 section 3.2). */
-const targetByte = new Uint8Array(256).fill(1, 0x21, 0x7f);
-targetByte['#'.charCodeAt(0)] = 0;
 
 /** Fields that decide about host, connection or framing. */
 const enum Role { Ordinary, Host, Connection, ContentLength, TransferEncoding, Expect }
@@ -139,17 +115,6 @@ function knownNameAt(bytes: Uint8Array, from: number, end: number, hash: number)
   return known;
 }
 
-/** Host and port as Edgefront serves them: a DNS name, an IPv4 address or a bracketed IPv6 address (RFC 3986 section 3.2.2). */
-const authorityPattern = /^(?:([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?|(\[[0-9a-f:.]{2,45}\]))(?::[0-9]{0,5})?$/;
-const AUTHORITY_BYTES_MAX = 262;
-
-/** Host in lower case without port and final dot; null if `authority` is not one. */
-export function hostOfAuthority(authority: string): string | null {
-  if (authority.length > AUTHORITY_BYTES_MAX) return null;
-  const match = authorityPattern.exec(authority.toLowerCase());
-  return match === null ? null : match[1] ?? match[2] ?? null;
-}
-
 /** What the fields that have a role said, while a section is being read. */
 class Findings {
   host: string | null = null;
@@ -187,12 +152,11 @@ class Findings {
     return null;
   }
 
-  /** RFC 9112 section 6.3 rule 5. It would let a list of equal values pass; nobody sends one in good faith, so none passes. */
   private takeContentLength(value: string): HeadRefusal | null {
     if (this.contentLength !== null) return refuse(400, 'content-length-repeated');
-    if (!/^[0-9]+$/.test(value)) return refuse(400, 'content-length-invalid');
-    if (value.length > LENGTH_DIGITS_MAX) return refuse(413, 'content-length-too-large');
-    this.contentLength = Number(value);
+    const length = contentLengthOf(value);
+    if (typeof length !== 'number') return length;
+    this.contentLength = length;
     return null;
   }
 
@@ -206,8 +170,7 @@ class Findings {
   }
 
   private takeExpect(value: string): null {
-    const known = value.toLowerCase() === '100-continue' && this.expectation !== 'unknown';
-    this.expectation = known ? '100-continue' : 'unknown';
+    this.expectation = expectationOf(this.expectation, value);
     return null;
   }
 }

@@ -2,18 +2,18 @@
 import type { FlvTag, FlvTags } from './flv-tags';
 import { malformedMedia } from './medium';
 
-/** A stretch that is rather walked than halved. */
+/** A stretch that is rather walked than cut. */
 const walkBytes = 262_144;
 const walkTagsMax = 100_000;
-/** A file of 2^52 bytes is found in so many halvings. */
-const halvingsMax = 52;
+/** Every third cut halves a file of at most 2^52 bytes. */
+const cutsMax = 3 * 52;
 
 /**
  * The last keyframe at or before a time; without video the last tag. Null: it is the file's begin.
  * @param keyframes places of keyframes as the file says, rising; empty: it does not say
  */
-export async function seekFlv(tags: FlvTags, timeMs: number, hasVideo: boolean, keyframes: readonly number[]): Promise<FlvTag | null> {
-  const before = await tagBefore(tags, timeMs, keyframes);
+export async function seekFlv(tags: FlvTags, timeMs: number, durationMs: number, hasVideo: boolean, keyframes: readonly number[]): Promise<FlvTag | null> {
+  const before = await tagBefore(tags, timeMs, durationMs, keyframes);
   if (before === null) return null;
   let best: FlvTag | null = null;
   let at = before.at;
@@ -27,19 +27,33 @@ export async function seekFlv(tags: FlvTags, timeMs: number, hasVideo: boolean, 
 }
 
 /** A tag not later than a time, at most `walkBytes` before the last such one. */
-async function tagBefore(tags: FlvTags, timeMs: number, keyframes: readonly number[]): Promise<FlvTag | null> {
+async function tagBefore(tags: FlvTags, timeMs: number, durationMs: number, keyframes: readonly number[]): Promise<FlvTag | null> {
   const listed = await listedBefore(tags, timeMs, keyframes);
   if (listed !== null) return listed;
   let low = await tags.at(tags.firstAt);
-  let end = tags.bytes;
-  for (let count = 0; low !== null && end - low.at > walkBytes; count += 1) {
-    if (count > halvingsMax) throw malformedMedia('tags are not in the order of their times');
-    const middle = low.at + Math.floor((end - low.at) / 2);
-    const tag = await tags.after(middle, end);
-    if (tag === null || tag.timestampMs > timeMs) end = middle;
-    else low = tag;
+  let end = { at: tags.bytes, timestampMs: durationMs };
+  for (let count = 0; low !== null && end.at - low.at > walkBytes; count += 1) {
+    if (count > cutsMax) throw malformedMedia('tags are not in the order of their times');
+    const middle = cutAt(low, end, timeMs, count);
+    const tag: FlvTag | null = await tags.after(middle, end.at);
+    if (tag !== null && tag.timestampMs <= timeMs) low = tag;
+    else end = { at: middle, timestampMs: tag?.timestampMs ?? end.timestampMs };
   }
   return low === null || low.timestampMs > timeMs ? null : low;
+}
+
+interface Mark { readonly at: number; readonly timestampMs: number }
+
+/**
+ * Where to look next: a little before where the time should be if bytes are spread evenly, then a little behind it, which is often all
+ * there is to do; every third time the middle, which always ends. A file of 65 MB took two or three looks instead of eight.
+ */
+function cutAt(low: Mark, end: Mark, timeMs: number, count: number): number {
+  const span = end.at - low.at;
+  const spanMs = end.timestampMs - low.timestampMs;
+  const even = spanMs > 0 ? (span * (timeMs - low.timestampMs)) / spanMs : span / 2;
+  const cut = count % 3 === 0 ? even - walkBytes / 3 : count % 3 === 1 ? even + walkBytes / 3 : span / 2;
+  return low.at + Math.max(1, Math.min(span - 1, Math.floor(cut)));
 }
 
 /** By the file's own table; null as soon as what it says is not so. */

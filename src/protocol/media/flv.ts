@@ -1,6 +1,6 @@
 // FLV (Adobe Flash Video File Format 10.1, annex E): tags go to viewers as they stand in the file.
 //
-// There is no index: slices are read along the file, and a time is found by halving the file and finding a tag's begin again
+// There is no index: slices are read along the file, and a time is found by cutting the file and finding a tag's begin again
 // in the middle of it, or by the table of keyframes that some writers put into the metadata.
 import { decodeAmf0, EcmaArray, type AmfMap, type AmfValue } from '../rtmp/amf0';
 import { amfDepthMax } from '../rtmp/limits';
@@ -83,7 +83,7 @@ class Flv implements Medium {
 
   async seek(timeMs: number): ReturnType<Medium['seek']> {
     if (timeMs > this.durationMs) return null;
-    const tag = await seekFlv(this.tags, timeMs, this.head.hasVideo, this.keyframes);
+    const tag = await seekFlv(this.tags, timeMs, this.durationMs, this.head.hasVideo, this.keyframes);
     return tag === null ? { position: this.start, timestampMs: 0 } : { position: { offset: tag.at, number: 0 }, timestampMs: tag.timestampMs };
   }
 

@@ -3,7 +3,8 @@ import jwt from 'jsonwebtoken';
 import { ManualClock } from '../../../src/base/clock';
 import { readConfig } from '../../../src/base/config';
 import { Fault } from '../../../src/base/fault';
-import { attemptLimits } from '../../../src/api/attempts';
+import { silentLog } from '../../../src/base/log';
+import { attemptLimits, auditedLimits, auditedLinesMax, auditedTogetherLimits } from '../../../src/api/attempts';
 import { createAuthenticator, type Authenticator, type Caller } from '../../../src/api/authenticate';
 import { issueToken, readToken, tokenExpiresSMax } from '../../../src/api/token';
 import { fakeStore, type FakeStore } from '../../fixtures/fake-store';
@@ -60,13 +61,13 @@ beforeEach(() => {
   fake = fakeStore();
   fake.keys.set(keys.accessKeyId, keys.secretAccessKey);
   clock = new ManualClock(nowMs);
-  authenticator = createAuthenticator(readConfig({}), fake.store, clock);
+  authenticator = createAuthenticator(readConfig({}), fake.store, clock, silentLog);
 });
 
 function callerOf(address: string, given: typeof keys): Caller {
   const sent = { method: 'GET', target: '/2020-05-31/distribution' };
   const headers = { host: 'h', ...signedHeaders(given, sent, 'h', clock.nowMs()) };
-  return { address, service: 'cloudfront', request: { method: 'GET', path: sent.target, query: '', rawHeaders: Object.entries(headers).flat(), body: Buffer.alloc(0) } };
+  return { address, requestId: 'r1', service: 'cloudfront', request: { method: 'GET', path: sent.target, query: '', rawHeaders: Object.entries(headers).flat(), body: Buffer.alloc(0) } };
 }
 
 test('guessing a secret is slowed down, for the guesser and that key only', async () => {
@@ -99,4 +100,40 @@ test('a store that was away when the tokens\' key was first needed is asked agai
   fake.failure = null;
   expect(await outcome(() => authenticator.authenticate(bearer))).toBe('InvalidClientTokenId');
   expect(await authenticator.createToken(caller, keys)).toMatchObject({ expiresAt: '2026-11-23T13:00:00.000Z' });
+});
+
+describe('sign-ins that fail are audited', () => {
+  const wrong = { ...keys, secretAccessKey: 'wrong' };
+  const fail = (address: string, given = wrong): Promise<unknown> => outcome(() => authenticator.authenticate(callerOf(address, given)));
+
+  test('with who it claims to be, from where and why', async () => {
+    await fail('10.0.0.1');
+    await fail('10.0.0.2', { accessKeyId: 'EFAKNOBODY', secretAccessKey: 'x' });
+    await outcome(() => authenticator.createToken(callerOf('10.0.0.3', keys), wrong));
+    await outcome(() => authenticator.authenticate({ ...callerOf('10.0.0.4', keys), request: { method: 'GET', path: '/', query: '', rawHeaders: ['authorization', 'Bearer a.b.c'], body: Buffer.alloc(0) } }));
+    await authenticator.authenticate(callerOf('10.0.0.5', keys));
+    expect(fake.signIns).toEqual([
+      { accessKeyId: 'EFAKTEST', address: '10.0.0.1', reason: 'SignatureDoesNotMatch', requestId: 'r1' },
+      { accessKeyId: 'EFAKNOBODY', address: '10.0.0.2', reason: 'InvalidClientTokenId', requestId: 'r1' },
+      { accessKeyId: 'EFAKTEST', address: '10.0.0.3', reason: 'InvalidClientTokenId', requestId: 'r1' },
+      { accessKeyId: '', address: '10.0.0.4', reason: 'InvalidClientTokenId', requestId: 'r1' },
+    ]);
+  });
+
+  test('only some of them: the first few of each pair, then one now and then', async () => {
+    for (let i = 0; i < 3 * auditedLimits.burst; i += 1) await fail('10.0.0.1');
+    expect(fake.signIns).toHaveLength(auditedLimits.burst);
+    await fail('10.0.0.2');
+    expect(fake.signIns).toHaveLength(auditedLimits.burst + 1);
+    clock.advance(1000 / auditedLimits.perSecond);
+    await fail('10.0.0.1');
+    await fail('10.0.0.1');
+    expect(fake.signIns).toHaveLength(auditedLimits.burst + 2);
+  });
+
+  test('from however many addresses', async () => {
+    for (let i = 0; i < 2 * auditedTogetherLimits.burst; i += 1) expect(await fail(`10.0.1.${i}`)).toBe('SignatureDoesNotMatch');
+    expect(fake.signIns).toHaveLength(auditedTogetherLimits.burst);
+    expect(fake.signInsMax).toBe(auditedLinesMax);
+  });
 });

@@ -3,17 +3,15 @@ import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { Cache } from '../../../src/edge/cache/cache';
 import { EdgeState } from '../../../src/edge/edge';
-import { Compressors } from '../../../src/edge/compressor';
 import { Flow } from '../../../src/edge/flow';
 import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
 import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import { Origins } from '../../../src/edge/origins';
 import { denialPage } from '../../../src/edge/pages';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
 import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
-import { gate } from '../../fixtures/gate';
+import { gate, originsOf } from '../../fixtures/gate';
 import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
@@ -23,13 +21,13 @@ class Edge {
   readonly sites = new SiteTable();
   readonly cache = new Cache<OriginFetch>(64 * 1024 * 1024);
   readonly state = new EdgeState(this.sites, this.cache);
-  readonly origins = new Origins(systemClock);
+  readonly origins = originsOf(systemClock);
   server!: HttpServer;
   constructor(readonly origin: Origin, private readonly rules: CacheRulesName = 'cloudfront') {}
 
   async start(): Promise<this> {
     const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, compressors: new Compressors(8), objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
+    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
     this.server = await startHttpServer({
       bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
     });

@@ -1,5 +1,5 @@
-// Countries of addresses: the database that comes with Edgefront, other databases' shapes, and files that change.
-import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+// Countries of addresses: the database that comes with Edgefront, and other databases' shapes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLog } from '../../../src/base/log';
@@ -80,40 +80,13 @@ describe('other databases', () => {
   });
 });
 
-describe('a file that changes', () => {
-  const one = mmdb({ '192.0.2.0/24': { country_code: 'AA' } });
-  const two = mmdb({ '192.0.2.0/24': { country_code: 'BB' } });
-  let count = 0;
-  /** Puts a new file in place by renaming, as careful updaters do. */
-  function put(file: string, bytes: Buffer): void {
-    count += 1;
-    const aside = path.join(dir, `aside-${count}`);
-    writeFileSync(aside, bytes);
-    utimesSync(aside, 1_700_000_000 + count, 1_700_000_000 + count);
-    renameSync(aside, file);
-  }
-
-  test('is in force once it has lain unchanged for one interval; a broken one is not, and is reported once', async () => {
+describe('the operator\'s file', () => {
+  test('is believed about private addresses too', async () => {
     const file = path.join(dir, 'country.mmdb');
-    put(file, one);
+    writeFileSync(file, mmdb({ '10.0.0.0/8': { country_code: 'AA' }, '192.0.2.0/24': { country: { iso_code: 'BB' } } }));
     const geo = await open(file);
-    expect(geo.countryOf('192.0.2.1')).toBe('AA');
-    put(file, two);
-    await geo.check();
-    expect(geo.countryOf('192.0.2.1')).toBe('AA');
-    await geo.check();
-    expect(geo.countryOf('192.0.2.1')).toBe('BB');
-    put(file, one.subarray(0, 100));
-    for (let i = 0; i < 4; i += 1) await geo.check();
-    expect(geo.countryOf('192.0.2.1')).toBe('BB');
-    rmSync(file);
-    for (let i = 0; i < 4; i += 1) await geo.check();
-    expect(geo.countryOf('192.0.2.1')).toBe('BB');
-    put(file, one);
-    await geo.check();
-    await geo.check();
-    expect(geo.countryOf('192.0.2.1')).toBe('AA');
-    expect(lines).toEqual(['geo-database', 'geo-database', 'geo-database-kept', 'geo-database-kept', 'geo-database']);
+    expect(['10.1.2.3', '::ffff:10.1.2.3', '192.0.2.1', '8.8.8.8'].map((address) => geo.countryOf(address))).toEqual(['AA', 'AA', 'BB', null]);
+    expect(lines).toEqual(['geo-database']);
   });
 
   test('must be there and whole at the start', async () => {

@@ -38,8 +38,8 @@ test('a value that asks for nothing is not called ignored', () => {
   const least = effectiveMembers(leastConfig());
   expect(least.filter((member) => member.edges === 'closed')).toEqual([]);
   expect(least).toContainEqual({ path: 'Origins.Items[web].DomainName', value: 'www.example.com', edges: 'enforced' });
-  const closing = effectiveMembers({ ...leastConfig(), Restrictions: { GeoRestriction: { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] } } });
-  expect(closing).toContainEqual({ path: 'Restrictions.GeoRestriction.RestrictionType', value: 'whitelist', edges: 'closed', note: expect.stringContaining('country') });
+  const closing = effectiveMembers({ ...leastConfig(), ViewerMtlsConfig: { Mode: 'required' } });
+  expect(closing).toContainEqual({ path: 'ViewerMtlsConfig.Mode', value: 'required', edges: 'closed', note: expect.stringContaining('certificates') });
 });
 
 test('every member of a configuration is told once', () => {

@@ -84,6 +84,22 @@ test('a database of a newer version, or one half migrated, is refused with a cle
   expect(lines.join()).toContain('migration-edited-after-use');
 });
 
+test('is tried again when it and a writer waited for each other, and the database ended it', async () => {
+  let ended = 0;
+  const unlucky = new Proxy(client, {
+    get: (target, name: keyof Client) => (name !== 'query' ? target[name] : async (text: string, values?: unknown[]) => {
+      if (/advisory/.test(text) && ended < 2) {
+        ended += 1;
+        throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
+      }
+      return target.query(text, values);
+    }),
+  });
+  await migrate(unlucky, silentLog);
+  expect(ended).toBe(2);
+  expect((await client.query('SELECT 1 FROM "_prisma_migrations"')).rowCount).toBe(shippedMigrations().length);
+});
+
 test('a migration that fails leaves nothing behind', async () => {
   const other = new Client({ connectionString: database.url });
   await other.connect();
@@ -112,17 +128,22 @@ test('what a database of the first version holds is carried over', async () => {
     INSERT INTO "alias" VALUES ('a.example', 'E1'), ('b.example', 'E2');
     INSERT INTO "tag" VALUES ('arn:1', 'k', 'v');
     INSERT INTO "invalidation" ("id", "distribution_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
-      VALUES ('I1', 'E1', 'r', '{/a}', '{}', 0, 'Completed', now(), 3)`);
+      VALUES ('I1', 'E1', 'r', '{/a}', '{}', 0, 'Completed', now(), 3);
+    INSERT INTO "change" ("subject", "subject_id", "action") VALUES ('distribution', 'E1', 'put'), ('invalidation', 'I1', 'put')`);
   for (const { sql } of later) await rows.query(sql);
   const all = async (text: string): Promise<unknown[][]> => (await rows.query<unknown[]>({ text, rowMode: 'array' })).rows;
   expect(await all('SELECT "from_kind", "from_id", "kind", "id" FROM "reference" ORDER BY "from_id", "id"')).toEqual([
     ['distribution', 'E1', 'origin-access-identity', 'EOAI'], ['distribution', 'E1', 'cache-policy', 'p1'], ['distribution', 'E1', 'cache-policy', 'p2'],
     ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'],
   ]);
+  expect(await all('SELECT count(*) FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id" AND d."ordinal" = r."from_ordinal"')).toEqual([['4']]);
   expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
   expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2']]);
+  await rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'key-values\', \'s\', \'put\')');
+  await expect(rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'anything\', \'s\', \'put\')')).rejects.toThrow('change_subject_check');
+  expect(await all('SELECT "subject" FROM "change" ORDER BY "seq"')).toEqual([['distribution'], ['invalidation'], ['key-values']]);
   await rows.end();
   await old.close();
 });

@@ -290,6 +290,38 @@ describe('references', () => {
     expect(results.map(({ outcome }) => outcome).sort()).toEqual([...Array<string>(2).fill('done'), ...Array<string>(6).fill('over-used')]);
   });
 
+  test('a change of what is named, changes of those who name it, and settling never wait for each other crosswise', async () => {
+    const named = await policy();
+    const users = await Promise.all(Array.from({ length: 4 }, () => created(distribution(name(), {}, { references: [{ ...named, usersMax: 10 }] }))));
+    const own = await open();
+    let over = false;
+    let version = 'P1';
+    const changing = async (): Promise<void> => {
+      for (let round = 0; round < 8; round += 1) {
+        const next = `P1-${round}`;
+        const outcome = await own.resources.update('cache-policy', named.id, version, { etag: next, name: named.id, config: { round }, attributes: {}, references: [] });
+        expect(outcome.outcome).toBe('done');
+        version = next;
+      }
+    };
+    const rewriting = async (row: DistributionRow): Promise<void> => {
+      for (let [round, etag] = [0, row.etag]; !over; round += 1) {
+        const next = { etag: `${row.id}-${round}`, config: row.config, facts: { ...plainFacts, references: [{ ...named, usersMax: 10 }] } };
+        expect((await own.distributions.update('web', row.id, etag, next)).outcome).toBe('done');
+        etag = next.etag;
+      }
+    };
+    const settling = async (): Promise<void> => { while (!over) await own.changes.settle((await own.changes.bounds()).newest); };
+    await Promise.all([changing().finally(() => { over = true; }), settling(), ...users.map(rewriting)]);
+    // A connection that ends leaves its figures; one that is idle may keep them for a while.
+    await own.close();
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query<{ deadlocks: string }>('SELECT "deadlocks" FROM pg_stat_database WHERE "datname" = current_database()');
+    await client.end();
+    expect(Number(rows[0]?.deadlocks)).toBe(0);
+  });
+
   test('a removal and a use at once: one of them is refused', async () => {
     for (let round = 0; round < 20; round += 1) {
       const named = await policy();
@@ -346,6 +378,16 @@ test('every configuration is kept with who made it, and every write has its line
   expect(await store.audit.list({ subject: 'distribution', subjectId: row.id }, 10)).toMatchObject([
     { ...author, operation: 'DeleteDistribution', action: 'remove' }, { ...author, action: 'put', seq: row.changeSeq },
   ]);
+});
+
+test('of sign-ins that failed the newest are kept, and nothing else goes for them', async () => {
+  const author = { accessKeyId: 'EFKEY', operation: 'CreateDistribution', requestId: 'r1', address: '127.0.0.1' };
+  const row = await store.onBehalfOf(author, () => created());
+  for (let i = 0; i < 5; i += 1) await store.audit.signInRefused({ accessKeyId: `EFGUESS${i}`, reason: 'SignatureDoesNotMatch', requestId: `r${i}`, address: '10.0.0.1' }, 3);
+  const lines = await store.audit.list({ subject: 'sign-in' }, 10);
+  expect(lines).toMatchObject([4, 3, 2].map((i) => ({ accessKeyId: `EFGUESS${i}`, subjectId: 'SignatureDoesNotMatch', action: 'refuse', operation: 'SignIn', requestId: `r${i}`, seq: null })));
+  expect(await store.audit.list({ accessKeyId: 'EFGUESS4' }, 10)).toHaveLength(1);
+  expect(await store.audit.list({ subject: 'distribution', subjectId: row.id }, 10)).toHaveLength(1);
 });
 
 test('tags are replaced, limited and removed, of something that is there', async () => {

@@ -120,13 +120,19 @@ test('groups and error pages', () => {
 });
 
 test.each<[string, Record<string, unknown>, string | null]>([
-  ['no geo restriction', { Restrictions: { GeoRestriction: { RestrictionType: 'none', Quantity: 0 } } }, null],
-  ['a whitelist', { Restrictions: { GeoRestriction: { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
-  ['a blacklist', { Restrictions: { GeoRestriction: { RestrictionType: 'blacklist', Quantity: 1, Items: ['DE'] } } }, 'geo restriction'],
   ['client certificates required', { ViewerMtlsConfig: { Mode: 'required' } }, 'viewer mTLS'],
 ])('with %s every behaviour is closed, or none', (_what, given, closed) => {
   const site = web({ ...given, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized }) });
   expect(site.behaviors.map((one) => one.access.closed)).toEqual([closed, closed]);
+});
+
+test.each<[string, Record<string, unknown> | undefined, unknown]>([
+  ['nothing said', undefined, null],
+  ['none', { RestrictionType: 'none', Quantity: 0 }, null],
+  ['a whitelist', { RestrictionType: 'whitelist', Quantity: 1, Items: ['DE'] }, { mode: 'only', codes: ['DE'] }],
+  ['a blacklist', { RestrictionType: 'blacklist', Quantity: 2, Items: ['DE', 'fr'] }, { mode: 'except', codes: ['DE', 'FR'] }],
+])('geo restriction: %s', (_what, GeoRestriction, expected) => {
+  expect(web(GeoRestriction === undefined ? {} : { Restrictions: { GeoRestriction } }).countries).toEqual(expected);
 });
 
 test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
@@ -172,5 +178,29 @@ describe('trusted key groups', () => {
     const compile = (catalog: Catalog) => () => compileSite(row(plainConfig({ DefaultCacheBehavior: groups('g1') })), catalog);
     expect(compile(catalogOf())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
     expect(compile(catalogOf(resource('key-group', 'g1', { Items: ['K1'] })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+  });
+});
+
+describe('how requests to an origin are signed', () => {
+  const control = (id: string, OriginAccessControlOriginType: string, SigningBehavior: string): ResourceRow =>
+    ({ kind: 'origin-access-control', id, config: { OriginAccessControlOriginType, SigningBehavior, SigningProtocol: 'sigv4' } }) as unknown as ResourceRow;
+  const signingOf = (origin: Record<string, unknown>): SiteOrigin['signing'] => {
+    const catalog = new Catalog();
+    for (const each of [control('a', 's3', 'always'), control('n', 's3', 'never'), control('o', 's3', 'no-override'), control('l', 'lambda', 'always'), control('x', 'lambda', 'always-amz-auth')]) catalog.put(each);
+    const site = compileSite(row(plainConfig({ Origins: list({ Id: 'main', DomainName: 'b.s3.amazonaws.com', ...origin }) })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    return (site.origins[0] as SiteOrigin).signing;
+  };
+  const s3 = (OriginAccessIdentity = ''): Record<string, unknown> => ({ S3OriginConfig: { OriginAccessIdentity } });
+  test.each<[string, Record<string, unknown>, SiteOrigin['signing']]>([
+    ['nothing', s3(), null],
+    ['an identity', s3('origin-access-identity/cloudfront/E1'), { service: 's3', when: 'always' }],
+    ['always', { ...s3(), OriginAccessControlId: 'a' }, { service: 's3', when: 'always' }],
+    ['never', { ...s3(), OriginAccessControlId: 'n' }, null],
+    ['no-override', { ...s3(), OriginAccessControlId: 'o' }, { service: 's3', when: 'unless-authorized' }],
+    ['Lambda', { CustomOriginConfig: customOrigin, OriginAccessControlId: 'l' }, { service: 'lambda', when: 'always' }],
+    ['always-amz-auth', { CustomOriginConfig: customOrigin, OriginAccessControlId: 'x' }, { service: 'lambda', when: 'unless-authorized' }],
+  ])('%s', (_what, origin, expected) => {
+    expect(signingOf(origin)).toEqual(expected);
   });
 });

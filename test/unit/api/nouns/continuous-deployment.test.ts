@@ -1,6 +1,10 @@
 // Continuous deployment policies, promotion, names that move and web ACLs: what they answer, and every error of the SDK's model.
 import type { ContinuousDeploymentPolicyConfig, DistributionConfig } from '@aws-sdk/client-cloudfront';
+import { factsOf } from '../../../../src/model/facts';
+import { limits } from '../../../../src/model/limits';
+import { Refusal } from '../../../../src/model/refusal';
 import { errors } from '../../../../src/protocol/aws/model-facts';
+import type { DistributionRow, ResourceRow } from '../../../../src/store/store';
 import { accountId, leastConfig, streamingConfig } from '../../../fixtures/configs';
 import { apiUrl, bench, seen, type Bench } from '../../../fixtures/operations';
 import { names } from '../../../fixtures/policies';
@@ -165,6 +169,65 @@ test('promotion copies all but the primary\'s own, and switches the policy off',
   expect(await on.call('GetDistributionConfig', { Id: first.Id })).toEqual({ DistributionConfig: promoted.DistributionConfig, ETag });
   const { ContinuousDeploymentPolicyConfig: after } = await on.call('GetContinuousDeploymentPolicyConfig', { Id: policy.Id });
   expect(after).toEqual(policyConfig(staging.domainName, { Enabled: false }));
+});
+
+describe('a promotion is one transaction', () => {
+  async function pair(): Promise<{ on: Bench; promotion: Record<string, unknown>; ids: { primary: string; staging: string; policy: string } }> {
+    const on = await bench();
+    const primary = await primaryOf(on);
+    const staging = await stagingOf(on, primary);
+    const policy = await policyOf(on, policyConfig(staging.domainName));
+    const { DistributionConfig: config } = await on.call('GetDistributionConfig', { Id: primary.Id });
+    const { ETag } = await on.call('UpdateDistribution', { Id: primary.Id, IfMatch: primary.etag, DistributionConfig: { ...config, ContinuousDeploymentPolicyId: policy.Id } });
+    return {
+      on, promotion: { Id: primary.Id, StagingDistributionId: staging.Id, IfMatch: `${ETag}, ${staging.etag}` },
+      ids: { primary: primary.Id, staging: staging.Id, policy: policy.Id },
+    };
+  }
+  const isOn = async (on: Bench, Id: string): Promise<boolean> => (await on.call('GetContinuousDeploymentPolicy', { Id }))['ContinuousDeploymentPolicy'].ContinuousDeploymentPolicyConfig.Enabled;
+
+  test('both lines stand next to each other, and both are the primary\'s one change', async () => {
+    const { on, promotion, ids } = await pair();
+    const { newest } = await on.store.changes.bounds();
+    await on.call('UpdateDistributionWithStagingConfig', promotion);
+    expect(await on.store.changes.after(newest, 10)).toEqual([
+      { seq: newest + 1, subject: 'resource', subjectId: `continuous-deployment-policy/${ids.policy}`, action: 'put' },
+      { seq: newest + 2, subject: 'distribution', subjectId: ids.primary, action: 'put' },
+    ]);
+    expect(await on.store.distributions.get('web', ids.primary)).toMatchObject({ changeSeq: newest + 2, status: 'InProgress' });
+    expect(await isOn(on, ids.policy)).toBe(false);
+  });
+
+  test.each(['primary', 'staging', 'policy'] as const)('where the %s was changed meanwhile, nothing is written', async (of) => {
+    const { on, ids } = await pair();
+    const { store } = on;
+    const read = async (): Promise<[DistributionRow, DistributionRow, ResourceRow]> => [
+      (await store.distributions.get('web', ids.primary))!, (await store.distributions.get('web', ids.staging))!, (await store.resources.get('continuous-deployment-policy', ids.policy))!,
+    ];
+    const before = await read();
+    const [primary, staging, policy] = before;
+    const outcome = await store.promotions.promote({
+      primary: { id: ids.primary, expectedEtag: of === 'primary' ? 'EOLD' : primary.etag, etag: 'ENEW', config: primary.config, facts: factsOf(primary.config as unknown as DistributionConfig, limits) },
+      staging: { id: ids.staging, expectedEtag: of === 'staging' ? 'EOLD' : staging.etag },
+      policy: { id: ids.policy, expectedEtag: of === 'policy' ? 'EOLD' : policy.etag, content: { ...policy, etag: 'ENEW', config: { ...policy.config, Enabled: false }, references: [{ kind: 'distribution', id: ids.staging }] } },
+    });
+    expect(outcome).toEqual({ outcome: 'stale', of });
+    expect(await read()).toEqual(before);
+  });
+
+  test('at the same time as changes of the policy it is done, and the policy ends as one of them left it', async () => {
+    const { on, promotion, ids } = await pair();
+    const change = async (): Promise<unknown> => {
+      const { ContinuousDeploymentPolicyConfig: config, ETag: IfMatch } = await on.call('GetContinuousDeploymentPolicyConfig', { Id: ids.policy });
+      return on.call('UpdateContinuousDeploymentPolicy', { Id: ids.policy, IfMatch, ContinuousDeploymentPolicyConfig: config }).catch((thrown: unknown) => {
+        if (!(thrown instanceof Refusal && thrown.code === 'PreconditionFailed')) throw thrown;
+      });
+    };
+    // Not more changes than a promotion reads the policy again for.
+    await Promise.all([change(), on.call('UpdateDistributionWithStagingConfig', promotion), change()]);
+    // Whoever read the policy before it was switched off came too late to write.
+    expect(await isOn(on, ids.policy)).toBe(false);
+  });
 });
 
 describe('aliases', () => {

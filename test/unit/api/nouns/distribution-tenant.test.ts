@@ -1,5 +1,6 @@
 // Distribution tenants and their invalidations: what they answer, what holds between them, their distribution and their group, and every error of the SDK's model.
-import type { DistributionConfig } from '@aws-sdk/client-cloudfront';
+import type { DistributionConfig, ParameterDefinition, StringSchemaConfig } from '@aws-sdk/client-cloudfront';
+import { Refusal } from '../../../../src/model/refusal';
 import { customOrigin, leastConfig } from '../../../fixtures/configs';
 import { unseenErrors, type Impossible } from '../../../fixtures/model-errors';
 import { apiUrl, bench, type Bench } from '../../../fixtures/operations';
@@ -48,6 +49,42 @@ describe('multi-tenant distributions', () => {
     const { Distribution: updated, ETag: next } = await on.call('UpdateDistribution', { Id: id, IfMatch: etag, DistributionConfig: config });
     expect(updated.DistributionConfig).toEqual(config);
     expect(await on.refusal('UpdateDistribution', { Id: id, IfMatch: next, DistributionConfig: leastConfig('template') })).toBe('IllegalUpdate');
+  });
+
+  test('may require of their tenants only what each of them has', async () => {
+    const on = await bench();
+    const { id, etag, config } = await template(on);
+    await tenant(on, { Parameters: [{ Name: 'shop', Value: 'one' }, { Name: 'root', Value: 'own' }] }, id);
+    const other = await tenant(on, { Name: 'shop-two', Domains: [{ Domain: 'two.example.org' }] }, id);
+    const [shop, root] = config.TenantConfig!.ParameterDefinitions as [ParameterDefinition, ParameterDefinition];
+    const requiring = (StringSchema: StringSchemaConfig): DistributionConfig => ({ ...config, TenantConfig: { ParameterDefinitions: [shop, { ...root, Definition: { StringSchema } }] } });
+    const update = { Id: id, IfMatch: etag };
+    expect(await on.refusal('UpdateDistribution', { ...update, DistributionConfig: requiring({ Required: true }) })).toBe('InvalidArgument');
+    // A default stands in for whoever has no value.
+    const { ETag: second } = await on.call('UpdateDistribution', { ...update, DistributionConfig: requiring({ Required: true, DefaultValue: 'www' }) });
+    await on.call('UpdateDistributionTenant', { Id: other.id, IfMatch: other.etag, Parameters: [{ Name: 'shop', Value: 'two' }, { Name: 'root', Value: 'own' }] });
+    const { ETag: third } = await on.call('UpdateDistribution', { Id: id, IfMatch: second, DistributionConfig: requiring({ Required: true }) });
+    // What is required already is not asked for again.
+    expect((await on.call('UpdateDistribution', { Id: id, IfMatch: third, DistributionConfig: { ...requiring({ Required: true }), Comment: 'new' } }))['Distribution'].Status).toBe('InProgress');
+  });
+
+  test('never end with a tenant that lacks what they require, whoever comes first', async () => {
+    const on = await bench();
+    for (let round = 0; round < 8; round += 1) {
+      const { id, etag, config } = await template(on, templateConfig(`template-${round}`));
+      const [shop, root] = config.TenantConfig!.ParameterDefinitions as [ParameterDefinition, ParameterDefinition];
+      const DistributionConfig = { ...config, TenantConfig: { ParameterDefinitions: [shop, { ...root, Definition: { StringSchema: { Required: true } } }] } };
+      const refusedOf = (work: Promise<unknown>): Promise<string | null> => work.then(() => null, (thrown: unknown) => {
+        if (!(thrown instanceof Refusal)) throw thrown;
+        return thrown.code;
+      });
+      const [changed, joined] = await Promise.all([
+        refusedOf(on.call('UpdateDistribution', { Id: id, IfMatch: etag, DistributionConfig })),
+        refusedOf(on.call('CreateDistributionTenant', request(id, { Name: `shop-${round}`, Domains: [{ Domain: `shop-${round}.example.org` }] }))),
+      ]);
+      expect([round, changed, joined].filter((code) => code === 'InvalidArgument')).toHaveLength(1);
+      expect([changed, joined].filter((code) => code === null)).toHaveLength(1);
+    }
   });
 
   test('stay while they have tenants', async () => {

@@ -1,4 +1,5 @@
 // VPC origins, anycast IP lists, trust stores and resource policies: what they answer, what is refused, and every error of the SDK's model.
+import { Refusal } from '../../../../src/model/refusal';
 import { leastConfig } from '../../../fixtures/configs';
 import { expectVersionRefusals, unseenErrors } from '../../../fixtures/model-errors';
 import { apiUrl, bench, type Bench } from '../../../fixtures/operations';
@@ -46,6 +47,27 @@ describe('VPC origins', () => {
     expect(await on.call('DeleteVpcOrigin', { Id, IfMatch: next })).toMatchObject({ VpcOrigin: { Id, Status: 'Deleting' }, ETag: next });
     expect(await on.refusal('GetVpcOrigin', { Id })).toBe('EntityNotFound');
     expect(await on.refusal('ListTagsForResource', { Resource: created.Arn })).toBe('NoSuchResource');
+  });
+
+  test('whoever takes hold of one at the moment of a change either keeps it from changing or finds it changed', async () => {
+    const on = await bench();
+    for (let round = 0; round < 12; round += 1) {
+      const { VpcOrigin: { Id }, ETag: IfMatch } = await on.call('CreateVpcOrigin', endpoint(`origin-${round}`));
+      const config = leastConfig(`round-${round}`);
+      config.Origins!.Items = [{ Id: 'web', DomainName: 'www.example.com', VpcOriginConfig: { VpcOriginId: Id as string } }];
+      const [{ Distribution: distribution }, changed] = await Promise.all([
+        on.call('CreateDistribution', { DistributionConfig: config }),
+        on.call('UpdateVpcOrigin', { Id, IfMatch, ...endpoint(`changed-${round}`) }).then(() => true, (thrown: unknown) => {
+          if (!(thrown instanceof Refusal && thrown.code === 'CannotUpdateEntityWhileInUse')) throw thrown;
+          return false;
+        }),
+      ]);
+      const origin = (await on.store.resources.get('vpc-origin', Id as string))!;
+      const user = (await on.store.distributions.get('web', distribution.Id as string))!;
+      expect([round, origin.changeSeq < user.changeSeq, origin.name]).toEqual([round, true, changed ? `changed-${round}` : `origin-${round}`]);
+      await on.call('UpdateDistribution', { Id: user.id, IfMatch: user.etag, DistributionConfig: leastConfig(`round-${round}`) });
+      await on.call('DeleteVpcOrigin', { Id, IfMatch: origin.etag });
+    }
   });
 
   test('what is left out has CloudFront\'s defaults', async () => {

@@ -182,6 +182,32 @@ test('what is in use stays: a store by its function, a function by its distribut
   expect((await on.call('DescribeFunction', { Name: 'f', Stage: 'LIVE' }))['FunctionSummary'].Status).toBe('DEPLOYED');
 });
 
+test('what is being developed concerns no distribution; what is published concerns those that use it', async () => {
+  const on = await bench({ functions });
+  const { etag } = await make(on, sorts[0] as Sort);
+  await on.call('PublishFunction', { Name: 'f', IfMatch: etag });
+  const distribution = leastConfig('with-function');
+  distribution.DefaultCacheBehavior!.FunctionAssociations = { Quantity: 1, Items: [{ FunctionARN: `arn:aws:cloudfront::${accountId}:function/f`, EventType: 'viewer-request' }] };
+  const { Distribution: { Id } } = await on.call('CreateDistribution', { DistributionConfig: distribution });
+  await on.store.settleAll();
+  const states = async (): Promise<string[]> => [
+    (await on.call('GetDistribution', { Id }))['Distribution'].Status,
+    ...await Promise.all(['DEVELOPMENT', 'LIVE'].map(async (Stage) => (await on.call('DescribeFunction', { Name: 'f', Stage }))['FunctionSummary'].Status as string)),
+  ];
+  expect(await states()).toEqual(['Deployed', 'DEPLOYED', 'DEPLOYED']);
+
+  const { newest } = await on.store.changes.bounds();
+  const { ETag } = await on.call('UpdateFunction', { Name: 'f', IfMatch: etag, FunctionConfig: { ...config, Comment: 'new' }, FunctionCode: code });
+  expect(await states()).toEqual(['Deployed', 'UNPUBLISHED', 'DEPLOYED']);
+  expect(await on.store.changes.distributionsTouchedAt([newest + 1])).toEqual([]);
+  expect(await on.refusal('UpdateFunction', { Name: 'f', IfMatch: etag, FunctionConfig: config, FunctionCode: code })).toBe('PreconditionFailed');
+
+  await on.call('PublishFunction', { Name: 'f', IfMatch: ETag });
+  expect(await states()).toEqual(['InProgress', 'IN_PROGRESS', 'IN_PROGRESS']);
+  await on.store.settleAll();
+  expect(await states()).toEqual(['Deployed', 'DEPLOYED', 'DEPLOYED']);
+});
+
 test('a connection function in use stays', async () => {
   const on = await bench({ functions });
   const { id, etag } = await make(on, sorts[1] as Sort);

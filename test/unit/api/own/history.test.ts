@@ -1,5 +1,5 @@
 // History and audit from outside: every version with its author, the differences, the way back, and who did what.
-import { leastConfig } from '../../../fixtures/configs';
+import { leastConfig, streamingConfig } from '../../../fixtures/configs';
 import { referencePolicy } from '../../../../src/api/reference';
 import { administrator, startOwnApi, type OwnApi } from '../../../fixtures/own-api';
 import { send } from '../../../fixtures/signing';
@@ -66,6 +66,29 @@ test.each([
   expect([answer.status, answer.body.Error.Code]).toEqual([status, code]);
 });
 
+test('a streaming distribution has a history of its own kind', async () => {
+  const created = await api.ask('POST', '/2020-05-31/streaming-distribution', streamingConfig('streamed'));
+  const base = `/edgefront/v1/streaming-distributions/${created.body.Id}`;
+  const updated = await api.ask('PUT', `/2020-05-31/streaming-distribution/${created.body.Id}/config`, { ...streamingConfig('streamed'), Comment: 'second' }, { 'if-match': String(created.headers['etag']) });
+  expect((await api.ask('GET', `${base}/versions`)).body.versions).toMatchObject([{ version: 2, operation: 'UpdateStreamingDistribution' }, { version: 1, operation: 'CreateStreamingDistribution' }]);
+  expect((await api.ask('GET', `${base}/diff?from=1&to=2`)).body.differences).toEqual([{ path: 'Comment', before: expect.any(String) as unknown, after: 'second' }]);
+  const back = await api.ask('POST', `${base}/versions/1/rollback`, undefined, { 'if-match': String(updated.headers['etag']) });
+  expect([back.status, back.body]).toEqual([200, { etag: back.headers['etag'], status: 'InProgress', rolledBackTo: 1 }]);
+  const [first, third] = [await api.ask('GET', `${base}/versions/1`), await api.ask('GET', `${base}/versions/3`)];
+  expect(third.body).toMatchObject({ version: 3, operation: 'RollbackStreamingDistribution', config: first.body.config });
+
+  // Neither is shown under the other's name.
+  expect((await api.ask('GET', `/edgefront/v1/distributions/${created.body.Id}/versions`)).body.Error.Code).toBe('NoSuchDistribution');
+  expect((await api.ask('GET', `/edgefront/v1/streaming-distributions/${id}/versions`)).body.Error.Code).toBe('NoSuchStreamingDistribution');
+  expect((await api.ask('GET', `/edgefront/v1/streaming-distributions/${id}/versions/1`)).body.Error.Code).toBe('NoSuchVersion');
+
+  const policy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'edgefront:*', Resource: `arn:aws:cloudfront::000000000000:streaming-distribution/${created.body.Id}` }] };
+  const { body: keys } = await api.ask('POST', '/edgefront/v1/access-keys', { name: 'streamer', policy });
+  expect((await api.ask('GET', `${base}/versions`, undefined, {}, keys)).status).toBe(200);
+  expect((await api.ask('GET', at('/versions'), undefined, {}, keys)).status).toBe(403);
+  expect((await api.ask('POST', `${base}/versions/1/rollback`, undefined, { 'if-match': 'x' }, keys)).body.Error.Message).toContain('cloudfront:UpdateStreamingDistribution');
+});
+
 test('the audit says who did what from where, by subject and by key, in pages', async () => {
   const all = await api.ask('GET', '/edgefront/v1/audit');
   expect(all.body.lines.length).toBeGreaterThanOrEqual(4);
@@ -92,4 +115,14 @@ test('the reference is for everybody, under a policy of its own', async () => {
   expect([page.status, page.headers['content-type'], page.headers['content-security-policy']]).toEqual([200, 'text/html; charset=utf-8', referencePolicy]);
   expect((await send(api.port, null, { method: 'GET', target: '/reference/Nothing' })).status).toBe(404);
   expect((await send(api.port, null, { method: 'GET', target: '/' })).headers['location']).toBe('/reference');
+});
+
+test('a sign-in that failed stands in the audit with its reason, and nothing of its secret', async () => {
+  const wrong = { accessKeyId: 'EFAKADMIN', secretAccessKey: 'a-wrong-secret' };
+  expect((await api.ask('GET', '/edgefront/v1/nodes', undefined, {}, wrong)).status).toBe(403);
+  let lines: readonly Record<string, unknown>[] = [];
+  // The line is written after the answer.
+  while (lines.length === 0) lines = (await api.ask('GET', '/edgefront/v1/audit?subject=sign-in')).body.lines;
+  expect(lines).toMatchObject([{ accessKeyId: 'EFAKADMIN', subjectId: 'SignatureDoesNotMatch', action: 'refuse', operation: 'SignIn', seq: null }]);
+  expect(JSON.stringify(lines)).not.toContain('secret');
 });

@@ -1,5 +1,6 @@
 // The head parser: what is read, and each thing that RFC 9112 or CloudFront's limits refuse.
-import { FIELD_COUNT_MAX, HEAD_BYTES_MAX, hostOfAuthority, parseRequestHead, TARGET_BYTES_MAX, type RequestHead } from '../../../../src/protocol/http/request-head';
+import { parseRequestHead, type RequestHead } from '../../../../src/protocol/http/request-head';
+import { FIELD_COUNT_MAX, HEAD_BYTES_MAX, hostOfAuthority, TARGET_BYTES_MAX } from '../../../../src/protocol/http/request-rules';
 
 const parse = (text: string, scheme: 'http' | 'https' = 'http') => {
   const bytes = Buffer.from(text, 'latin1');

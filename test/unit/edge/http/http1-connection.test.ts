@@ -1,6 +1,7 @@
 // One connection on a socket without a network: what must hold when the viewer takes nothing, floods, or is in the middle of something.
 import { silentLog } from '../../../../src/base/log';
-import { Http1Connection, type ConnectionHost } from '../../../../src/edge/http/connection';
+import { Http1Connection } from '../../../../src/edge/http/http1-connection';
+import type { ConnectionHost } from '../../../../src/edge/http/connection-host';
 import { nobody } from '../../../../src/edge/http/viewer-address';
 import { HeadBlock, type Exchange } from '../../../../src/edge/http/exchange';
 import { defaultHttpLimits } from '../../../../src/edge/http/limits';
@@ -17,7 +18,7 @@ function rig(): Rig {
   const open: Exchange[] = [];
   return {
     handler: (exchange) => { open.push(exchange); }, open, limits: defaultHttpLimits, scheme: 'http', proxies: nobody, log: silentLog, scratch: new Scratch(), nowMs: 0,
-    dateLine: 'Date: now\r\n', closing: false, gone: () => {},
+    date: 'now', dateLine: 'Date: now\r\n', closing: false, gone: () => {},
     malformed: (status) => ({ block: new HeadBlock(status, []), body: Buffer.from('bad') }),
   };
 }

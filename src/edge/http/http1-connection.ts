@@ -3,36 +3,17 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { assert } from '../../base/assert';
 import { Fault } from '../../base/fault';
-import type { Log } from '../../base/log';
 import { ChunkedDecoder } from '../../protocol/http/chunked';
 import { FixedLengthDecoder, type BodyDecoder } from '../../protocol/http/body-decoder';
-import { HEAD_BYTES_MAX, parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
+import { parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
+import { HEAD_BYTES_MAX } from '../../protocol/http/request-rules';
 import type { ProxySource } from '../../protocol/proxy/proxy-header';
-import type { HeadBlock, RequestHandler, ViewerRequest } from './exchange';
+import type { ConnectionHost, ViewerConnection } from './connection-host';
+import type { ViewerRequest } from './exchange';
 import { Http1Exchange, type ExchangeLine } from './http1-exchange';
-import type { HttpLimits } from './limits';
-import { Output, type Scratch } from './output';
+import { Output } from './output';
 import { RequestBody } from './request-body';
-import { viewerAddress, type TrustedProxies } from './viewer-address';
-
-/** What the connections of one server share. */
-export interface ConnectionHost {
-  readonly handler: RequestHandler;
-  /** The answer to a request that cannot be understood. */
-  readonly malformed: (status: number) => { readonly block: HeadBlock; readonly body: Buffer };
-  readonly limits: HttpLimits;
-  readonly proxies: TrustedProxies;
-  readonly scheme: 'http' | 'https';
-  readonly log: Log;
-  readonly scratch: Scratch;
-  /** Monotonic time, renewed once a sweep. */
-  readonly nowMs: number;
-  /** `Date: …\r\n`, renewed once a sweep. */
-  readonly dateLine: string;
-  /** True once the server is closing: every answer is a connection's last. */
-  readonly closing: boolean;
-  gone(connection: Http1Connection): void;
-}
+import { viewerAddress } from './viewer-address';
 
 type Mode = 'head' | 'body' | 'answering' | 'draining' | 'lingering' | 'closed';
 
@@ -71,7 +52,7 @@ interface Incoming {
  *
  * After any error in what the viewer sent, `unreadable` is set and not one more byte is interpreted.
  */
-export class Http1Connection implements ExchangeLine {
+export class Http1Connection implements ExchangeLine, ViewerConnection {
   readonly output: Output;
   private mode: Mode = 'head';
   /** What was read and not yet used: `input` from `at` on. */
@@ -133,7 +114,7 @@ export class Http1Connection implements ExchangeLine {
   abort(): void {
     this.host.log.debug('viewer-aborted', { address: this.peer.address });
     // A reset: a viewer must not take the end of the connection for the end of the body (RFC 9112 section 8).
-    this.socket.resetAndDestroy();
+    this.output.abort();
   }
 
   readBody(): Readable {

@@ -1,0 +1,151 @@
+// The listener for viewers over RTMP: accepts, keeps the connections, keeps their time, closes them.
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../base/clock';
+import { codeOf, Fault, messageOf } from '../../base/fault';
+import { canonicalAddress } from '../../base/ip-ranges';
+import type { Log } from '../../base/log';
+import type { Service } from '../../base/service';
+import type { StreamingLookup } from './connect';
+import { Films } from './film';
+import { defaultRtmpLimits, type RtmpServerLimits } from './limits';
+import type { MediaSource } from './media-source';
+import { Session, type Carrier, type SessionHost } from './session';
+
+export interface RtmpServerOptions {
+  readonly bind: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly findSite: StreamingLookup;
+  readonly media: MediaSource;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Connections from one address, or from one IPv6 network of 64 bits. */
+  readonly addressConnectionsMax: number;
+  readonly limits?: Partial<RtmpServerLimits>;
+}
+
+const keepAliveMs = 60_000;
+
+/** What sessions share, and the one timer for all of them. */
+class Host implements SessionHost {
+  readonly limits: RtmpServerLimits;
+  readonly films: Films;
+  readonly log: Log;
+  readonly findSite: StreamingLookup;
+  readonly random = randomBytes;
+  readonly sessions = new Map<Session, Socket>();
+  nowMs: number;
+  /** Closed unheard since the last report, because too many were open. */
+  turnedAway = 0;
+  private readonly byNetwork = new Map<string, number>();
+  private reportedAtMs = 0;
+
+  constructor(private readonly options: RtmpServerOptions) {
+    this.limits = { ...defaultRtmpLimits, ...options.limits };
+    this.films = new Films(options.media, options.clock);
+    this.log = options.log;
+    this.findSite = options.findSite;
+    this.nowMs = options.clock.monotonicMs();
+  }
+
+  accept(socket: Socket): void {
+    const address = canonicalAddress(socket.remoteAddress ?? '') ?? '';
+    const network = networkOf(address);
+    const count = this.byNetwork.get(network) ?? 0;
+    if (this.sessions.size >= this.limits.connectionsMax || count >= this.options.addressConnectionsMax) {
+      this.turnedAway += 1;
+      socket.destroy();
+      return;
+    }
+    this.byNetwork.set(network, count + 1);
+    socket.setKeepAlive(true, keepAliveMs);
+    const session = new Session(this, new SocketCarrier(socket, address));
+    this.sessions.set(session, socket);
+    socket.on('data', (bytes) => {
+      this.readClock();
+      session.receive(bytes);
+    });
+    socket.on('drain', () => {
+      this.readClock();
+      session.drained();
+    });
+    // What went wrong is of no use to anybody: the close that follows is what counts.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      session.gone();
+      this.sessions.delete(session);
+      const left = (this.byNetwork.get(network) ?? 1) - 1;
+      if (left === 0) this.byNetwork.delete(network);
+      else this.byNetwork.set(network, left);
+    });
+  }
+
+  tick(): void {
+    this.readClock();
+    for (const session of this.sessions.keys()) session.tick();
+    if (this.turnedAway === 0 || this.nowMs - this.reportedAtMs < 1000) return;
+    this.log.warn('rtmp-viewers-turned-away', { count: this.turnedAway, open: this.sessions.size });
+    this.turnedAway = 0;
+    this.reportedAtMs = this.nowMs;
+  }
+
+  private readClock(): void {
+    this.nowMs = this.options.clock.monotonicMs();
+  }
+}
+
+/** One household has a whole IPv6 network of 64 bits: its first four groups, written out. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [before = '', after] = address.split('::');
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  const zeros = after === undefined ? [] : Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}
+
+class SocketCarrier implements Carrier {
+  constructor(private readonly socket: Socket, readonly address: string) {}
+  get waitingBytes(): number { return this.socket.writableLength; }
+  write(bytes: Buffer): void { this.socket.write(bytes); }
+  end(): void { this.socket.destroySoon(); }
+  destroy(): void { this.socket.destroy(); }
+}
+
+export interface RtmpServer extends Service {
+  readonly port: number;
+  /** How many are open. */
+  connections(): number;
+}
+
+function listen(server: Server, bind: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (thrown) => {
+      const taken = codeOf(thrown) === 'EADDRINUSE';
+      reject(new Fault(taken ? 'port-in-use' : 'listen-failed', 'machine',
+        taken ? `port ${port} on ${bind} is in use by another program` : `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
+    });
+    server.listen({ host: bind, port, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/**
+ * Starts a server of recorded streams.
+ * @throws Fault `port-in-use`, `listen-failed`
+ */
+export async function startRtmpServer(options: RtmpServerOptions): Promise<RtmpServer> {
+  const host = new Host(options);
+  const server = createServer({ noDelay: true }, (socket) => host.accept(socket));
+  const port = await listen(server, options.bind, options.port);
+  server.on('error', (thrown) => options.log.error('rtmp-listener-failed', { message: messageOf(thrown) }));
+  const timer = setInterval(() => host.tick(), host.limits.tickMs);
+  let closed: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    clearInterval(timer);
+    const stopped = new Promise<void>((resolve) => { server.close(() => resolve()); });
+    for (const socket of host.sessions.values()) socket.destroy();
+    await stopped;
+  };
+  return { port, connections: () => host.sessions.size, close: () => (closed ??= close()) };
+}
