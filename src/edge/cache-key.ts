@@ -6,6 +6,7 @@ import { normalizedEncoding, selectedCookies, selectedQuery, selects } from './s
 
 export interface KeyedRequest {
   readonly method: string;
+  readonly httpVersion: string;
   readonly path: string;
   readonly query: string | null;
   readonly fields: Fields;
@@ -32,7 +33,7 @@ export function keyMaker(caching: SiteCaching): KeyMaker {
   const parts: ((request: KeyedRequest) => string)[] = [];
   if (caching.gzip || caching.brotli) {
     parts.push((request) => {
-      const encoding = normalizedEncoding(request.fields, caching.gzip, caching.brotli);
+      const encoding = normalizedEncoding(request, caching);
       return encoding === '' ? '' : `\ne:${encoding}`;
     });
   }

@@ -2,11 +2,14 @@
 import { responseDirectives } from '../protocol/http/caching';
 import { field, type Fields } from '../protocol/http/fields';
 import { withVary } from '../protocol/http/vary';
+import type { ViewerRequest } from './http/exchange';
+import { normalizedEncoding } from './selection';
+import type { CompiledBehavior } from './sites';
 
 export type Coding = 'br' | 'gzip';
 
 /** Why an answer goes out as it came. */
-export type Uncompressed = 'status' | 'encoded' | 'no-transform' | 'length' | 'type' | 'viewer';
+export type Uncompressed = 'off' | 'busy' | 'in-parts' | 'status' | 'encoded' | 'no-transform' | 'length' | 'type' | 'viewer';
 
 export type Compression =
   | { readonly kind: 'compress'; readonly coding: Coding }
@@ -30,6 +33,12 @@ const contentTypes: ReadonlySet<string> = new Set([
 
 const leave = (why: Uncompressed): Compression => ({ kind: 'leave', why });
 
+/** The same where the behaviour may not compress at all. */
+export function compressionFor({ behavior }: CompiledBehavior, request: ViewerRequest, status: number, fields: Fields, bodyBytes: number | null): Compression {
+  if (!behavior.compress || (!behavior.caching.gzip && !behavior.caching.brotli)) return leave('off');
+  return compressionOf(status, fields, bodyBytes, normalizedEncoding(request, behavior.caching));
+}
+
 /**
  * Decides on an answer of a behaviour that compresses.
  * @param bodyBytes its Content-Length; null: it has none
@@ -49,7 +58,7 @@ export function compressionOf(status: number, fields: Fields, bodyBytes: number 
 
 /** True when another viewer would get the answer in another coding: caches behind this one must know (RFC 9110 section 12.5.5). */
 export function variesByCoding(compression: Compression): boolean {
-  return compression.kind === 'compress' || compression.why === 'viewer';
+  return compression.kind === 'compress' || compression.why === 'viewer' || compression.why === 'busy' || compression.why === 'in-parts';
 }
 
 /** They tell of the bytes as the origin sent them (RFC 9530). */

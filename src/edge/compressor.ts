@@ -51,22 +51,18 @@ function streamFor(coding: Coding, bodyBytes: number): Gzip | BrotliCompress {
 
 /**
  * One body: a source for whoever takes the compressed bytes, and where those of the origin are put.
- * Ends once: with `onEnd`, with `onError`, or silently by `abort`.
+ * Ends once: with `onEnd`, with `onError`, which `abort` brings about as well, or silently by `drop`.
  */
 export class Compressor implements BodySource {
   private ended = false;
 
   constructor(
-    private readonly stream: Gzip | BrotliCompress, private readonly source: BodySource, listener: CompressedListener, private readonly leave: () => void,
+    private readonly stream: Gzip | BrotliCompress, private readonly source: BodySource, private readonly listener: CompressedListener, private readonly leave: () => void,
   ) {
     stream.on('data', (piece: Buffer) => { if (!this.ended) listener.onData(piece); });
     stream.on('drain', () => { if (!this.ended) source.resume(); });
     stream.on('end', () => { if (this.finish()) listener.onEnd(); });
-    stream.on('error', () => {
-      if (!this.finish()) return;
-      source.abort();
-      listener.onError();
-    });
+    stream.on('error', () => this.abort());
   }
 
   push(piece: Buffer): void {
@@ -86,6 +82,7 @@ export class Compressor implements BodySource {
     if (!this.finish()) return;
     this.stream.destroy();
     this.source.abort();
+    this.listener.onError();
   }
 
   /** The uncompressed body broke off. */

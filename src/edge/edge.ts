@@ -12,6 +12,7 @@ import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/s
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
+import { Compressors } from './compressor';
 import { Flow } from './flow';
 import { startHttpServer } from './http/server';
 import { Identity } from './identity';
@@ -32,6 +33,8 @@ export interface EdgeParts {
 
 /** How long answers under way may take once the process is asked to end. */
 const drainMs = 5_000;
+/** Bodies compressed at once: each takes about 1 MB, and they share Node's four threads. */
+const compressedAtOnceMax = 64;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
@@ -47,7 +50,8 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
   const flow = new Flow({
-    sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
+    compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {

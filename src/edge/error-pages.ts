@@ -54,7 +54,7 @@ const notForThePage: ReadonlySet<string> = new Set([
 
 /** A request for the page, whose answer goes to the viewer with the status it is configured to have. */
 class PageExchange implements Exchange {
-  readonly request: ViewerRequest;
+  request: ViewerRequest;
   routedAtMs: number;
   /** The page's own; the viewer's exchange has that of its request. */
   outcome: Outcome | null = null;

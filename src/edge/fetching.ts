@@ -8,12 +8,16 @@ import { strongValidatorOf, type StrongValidator } from '../protocol/http/condit
 import { field, without, type Fields } from '../protocol/http/fields';
 import { parseContentRange, type ByteSpan } from '../protocol/http/range';
 import type { FreshAnswer } from './answer-fields';
+import { cacheTagsOf } from './cache-tags';
 import { StreamedBody, type BodySource } from './cache/body';
 import { StoredObject } from './cache/cache';
 import { PartedBody } from './cache/parts';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
+import { codeAnswer, type CodedAnswer } from './coded-answer';
+import { codedFields, compressionFor } from './compression';
+import type { Compressor } from './compressor';
 import type { Admitted, FlowContext } from './flow-parts';
 import type { Kept, Reuse } from './freshness';
 import { HeadBlock, type Exchange, type ViewerRequest } from './http/exchange';
@@ -55,7 +59,7 @@ export class Fetcher {
   join(wanted: Wanted, exchange: Exchange): boolean {
     const { space } = wanted.compiled;
     const fetch = space.fetches.get(wanted.key);
-    if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, []) > fetch.bornSeq) return false;
+    if (fetch === undefined || fetch.spoiled || space.purges.newestFor(fetch.purgePath, fetch.sharing?.tags ?? []) > fetch.bornSeq) return false;
     const { sharing } = fetch;
     if (sharing === null) {
       fetch.waiters.push(waiter(wanted, exchange));
@@ -86,7 +90,7 @@ export class Fetcher {
     compiled.space.fetches.set(own.key, fetch);
     cache.takeOff(fetch);
     // It may be a HEAD of a stale object that began it; what is fetched is the object.
-    const template: ViewerRequest = own.request.method === 'HEAD' ? { ...own.request, method: 'GET' } : own.request;
+    const template = asGet(own.request);
     askOrigins(origins, {
       compiled,
       requestFor: (origin) => {
@@ -104,6 +108,7 @@ export class Fetcher {
 /** One fetch under way, from its head to its last byte. */
 class SharedFetch implements OriginListener {
   private body: StreamedBody | null = null;
+  private compressor: Compressor | null = null;
   private feed: PartFeed | null = null;
   /** Called once all of a body was kept; null while, or when, it may not be. */
   private store: (() => void) | null = null;
@@ -146,13 +151,18 @@ class SharedFetch implements OriginListener {
 
   onData(piece: Buffer): void {
     if (this.feed !== null) this.feed.push(piece);
-    else if (!this.turnedAway && this.body?.open === true) this.body.push(piece);
+    else if (!this.turnedAway && this.body?.open === true) (this.compressor ?? this.body).push(piece);
   }
 
   onEnd(): void {
-    const { body } = this;
     this.feed?.finish();
-    if (this.turnedAway || body === null) return;
+    if (this.turnedAway || this.body === null) return;
+    if (this.compressor === null) this.complete(this.body);
+    else this.compressor.end();
+  }
+
+  /** All of the body is there. */
+  private complete(body: StreamedBody): void {
     if (body.open) {
       const kept = body.mode === 'keeping';
       body.finish();
@@ -165,8 +175,8 @@ class SharedFetch implements OriginListener {
     this.feed?.finish();
     if (this.turnedAway) return;
     if (this.body !== null) {
-      this.body.fail();
-      this.landed(this.body);
+      this.compressor?.drop();
+      this.broken(this.body);
       return;
     }
     logOriginFault(this.context, this.wanted.compiled, fault);
@@ -177,23 +187,30 @@ class SharedFetch implements OriginListener {
     for (const { exchange, compiled } of this.fetch.waiters.splice(0)) this.context.refusals.denyForOrigin(exchange, compiled, fault);
   }
 
+  private broken(body: StreamedBody): void {
+    body.fail();
+    this.landed(body);
+  }
+
   /** The head of a new answer is here: decides what becomes of it and sends it to those who wait. */
   private receive(head: OriginHead, source: BodySource): void {
     const { wanted, fetch, context } = this;
     const { cache, objectBytesMax, clock } = context;
     const { compiled } = wanted;
-    const bodyBytes = announcedBytes(head.fields);
-    let reuse = judge(context, wanted, head, bodyBytes);
-    if (reuse.kind === 'store' && bodyBytes !== null && bodyBytes > objectBytesMax) {
+    const announced = announcedBytes(head.fields);
+    let reuse = judge(context, wanted, head, announced);
+    if (reuse.kind === 'store' && announced !== null && announced > objectBytesMax) {
       const validator = head.status === 200 ? strongValidatorOf(head.fields, clock.nowMs()) : null;
       if (validator !== null) {
-        this.receiveParts(head, source, reuse, validator, { start: 0, end: bodyBytes }, bodyBytes);
+        this.receiveParts(head, source, reuse, validator, { start: 0, end: announced }, announced);
         return;
       }
       reuse = { kind: 'pass', why: 'too-large' };
     }
-    const body = this.body = new StreamedBody(source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
-    const block = new HeadBlock(head.status, keptFields(head.fields, compiled, clock.nowMs()));
+    const coded = this.code(head, source);
+    const { bodyBytes } = coded;
+    const body = this.body = new StreamedBody(coded.source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
+    const block = new HeadBlock(head.status, coded.fields);
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
     if (reuse.kind === 'pass') {
@@ -204,10 +221,22 @@ class SharedFetch implements OriginListener {
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
     const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
-    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, names, key };
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, tags: cacheTagsOf(head.fields, compiled.site.site.cacheTagField), names, key };
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
+  }
+
+  /** The answer as it is kept and sent: compressed on its way in, or as it came. */
+  private code(head: OriginHead, source: BodySource): CodedAnswer {
+    const { wanted: { compiled, request }, context } = this;
+    const coded = codeAnswer(context, { compiled, request: asGet(request), status: head.status, source }, head.fields, keptFields(head.fields, compiled, context.clock.nowMs()), {
+      onData: (piece) => { if (this.body?.open === true) this.body.push(piece); },
+      onEnd: () => { if (this.body !== null) this.complete(this.body); },
+      onError: () => { if (this.body !== null) this.broken(this.body); },
+    });
+    this.compressor = coded.compressor;
+    return coded;
   }
 
   /** Part of an object that is not here: kept when more of it can be asked for and told to be of the same (RFC 9111 section 3.4). */
@@ -239,10 +268,13 @@ class SharedFetch implements OriginListener {
     this.turnedAway = true;
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
-    const fields = without(keptFields(head.fields, compiled, context.clock.nowMs()), new Set(reuse.withheld));
+    // Parts are of the representation that the origin has: a whole answer for this key would be compressed, and says so.
+    const compression = compressionFor(compiled, asGet(wanted.request), head.status, head.fields, bodyBytes);
+    const coded = codedFields(keptFields(head.fields, compiled, context.clock.nowMs()), compression.kind === 'leave' ? compression : { kind: 'leave', why: 'in-parts' });
+    const fields = without(coded, new Set(reuse.withheld));
     const body = new PartedBody<PartFeed>(bodyBytes, partBytesFor(context.objectBytesMax), validator, bodyBytes > context.objectBytesMax);
     const object = new StoredObject(
-      compiled.space, key, wanted.purgePath, [], fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
+      compiled.space, key, wanted.purgePath, cacheTagsOf(head.fields, compiled.site.site.cacheTagField), fetch.bornSeq, new HeadBlock(head.status, fields), [], bodyBytes,
       freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), names.length === 0 ? null : { baseKey: wanted.baseKey, names }, body,
     );
     if (!fetch.spoiled) context.cache.store(object);
@@ -251,18 +283,17 @@ class SharedFetch implements OriginListener {
     const feed = lastWhole(body, span) < first ? null : new PartFeed(context, body, first, lastWhole(body, span));
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
-    const outcome = missOutcome(head.status, 'uri-miss', null);
     for (const one of fetch.waiters.splice(0)) {
-      const { exchange } = one;
+      const { exchange, compiled: asked } = one;
       if (exchange.finished) continue;
       const own = variantKey(wanted.baseKey, names, exchange.request.fields);
       if (own !== key) {
         if (own === wanted.key) this.elsewhere.pass(one);
-        else this.elsewhere.want({ ...wanted, compiled: one.compiled, key: own, request: plain(exchange.request) }, exchange);
+        else this.elsewhere.want({ ...wanted, compiled: asked, key: own, request: plain(exchange.request) }, exchange);
         continue;
       }
-      servePart(context, exchange, object, { ...wanted, compiled: one.compiled, key }, (to, { block }) =>
-        context.fields.miss(to, { block, compiled: one.compiled, outcome, ageS, upstreamMs }, true));
+      servePart(context, exchange, object, { ...wanted, compiled: asked, key }, (to, { block }) =>
+        context.fields.miss(to, { block, compiled: asked, outcome: missOutcome(head.status, 'uri-miss', null), ageS, upstreamMs }, true));
     }
     if (feed === null || feed.over) {
       source.abort();
@@ -333,7 +364,7 @@ class SharedFetch implements OriginListener {
     if (fetch.spoiled) return;
     const variant = sharing.names.length === 0 ? null : { baseKey: wanted.baseKey, names: sharing.names };
     context.cache.store(new StoredObject(
-      wanted.compiled.space, sharing.key, wanted.purgePath, [], fetch.bornSeq, sharing.block, body.segments(), body.bytes,
+      wanted.compiled.space, sharing.key, wanted.purgePath, sharing.tags, fetch.bornSeq, sharing.block, body.segments(), body.bytes,
       freshnessOf(reuse, head.arrivedAtMs, context.clock.nowMs()), variant,
     ));
   }
@@ -401,7 +432,11 @@ class SharedFetch implements OriginListener {
   }
 }
 
+/** The request for all of what a HEAD asks about. */
+const asGet = (request: ViewerRequest): ViewerRequest => request.method === 'HEAD' ? { ...request, method: 'GET' } : request;
+
 const waiter = ({ compiled, path }: Wanted, exchange: Exchange): Admitted => ({ exchange, compiled, path });
+
 function markUnshared({ clock }: FlowContext, { compiled }: Wanted, key: string): void {
   const { unshared } = compiled.space;
   if (unshared.size >= unsharedKeysMax) unshared.clear();

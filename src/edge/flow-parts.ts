@@ -5,6 +5,7 @@ import type { Geo } from '../geo/geo';
 import type { SignatureChecks } from './access/signed';
 import type { AnswerFields } from './answer-fields';
 import type { Cache } from './cache/cache';
+import type { Compressors } from './compressor';
 import type { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import type { Origins } from './origins';
@@ -23,6 +24,7 @@ export interface FlowParts {
   readonly signatures: SignatureChecks;
   readonly clock: Clock;
   readonly log: Log;
+  readonly compressors: Compressors;
   readonly objectBytesMax: number;
   readonly rules: CacheRules;
   /** Answers carry Cache-Status (RFC 9211). */

@@ -15,11 +15,13 @@ import { failureOf } from './origin-failures';
 import { hitOutcome, type Forwarded } from './outcome';
 import { partBytesFor, rangeToAsk, servePart } from './part-fetching';
 import { pass } from './passing';
+import { purgeForm } from './path-pattern';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
 import { behaviorFor, type CompiledBehavior } from './sites';
 import { selectedKey } from './variants';
+import { withViewerFields } from './viewer-fields';
 import { plain, type Wanted } from './wanted';
 
 export class Flow {
@@ -63,10 +65,18 @@ export class Flow {
   /** A request that was let in, or one that this edge makes itself. */
   private serve(admitted: Admitted): void {
     const { exchange, compiled } = admitted;
+    const { viewerFields } = compiled.behavior;
+    if (viewerFields.length > 0) this.tellOfViewer(exchange, viewerFields);
     const { request } = exchange;
     if (isShared(request, compiled)) this.lookUp(admitted);
     else if (loops(request, this.context.identity)) this.context.refusals.deny(exchange, compiled, 403, 'loop');
     else this.pass(admitted, compiled.cached.has(request.method) ? 'bypass' : 'method');
+  }
+
+  private tellOfViewer(exchange: Exchange, names: readonly string[]): void {
+    const { request } = exchange;
+    const place = { country: this.context.geo.countryOf(request.remoteAddress) };
+    exchange.request = { ...plain(request), fields: withViewerFields(request, names, place) };
   }
 
   private lookUp(admitted: Admitted): void {
@@ -74,7 +84,7 @@ export class Flow {
     const { request } = exchange;
     const { cache, clock, rules, refusals, identity } = this.context;
     const { space, keys } = compiled;
-    const keyed = { method: request.method, path, query: request.query, fields: request.fields };
+    const keyed = { method: request.method, httpVersion: request.httpVersion, path, query: request.query, fields: request.fields };
     const baseKey = keys.key(keyed);
     const key = selectedKey(space, baseKey, request.fields);
     const object = cache.lookup(space, key);
@@ -85,7 +95,7 @@ export class Flow {
       this.hit(exchange, object, compiled, nowMs);
       return;
     }
-    const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: keys.purgePath(keyed) };
+    const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: purgeForm(keys.purgePath(keyed)) };
     if (object !== null && use !== 'validate') {
       this.stored(exchange, object, wanted, nowMs);
       if (use === 'serve-and-revalidate' && !space.fetches.has(key)) this.fetcher.begin(wanted, null, object);

@@ -4,6 +4,7 @@ import { field, type Fields } from '../protocol/http/fields';
 import type { Cache } from './cache/cache';
 import type { ViewerRequest } from './http/exchange';
 import type { OriginFetch } from './origin-fetch';
+import { purgeForm } from './path-pattern';
 import { behaviorFor, type CompiledBehavior } from './sites';
 
 /** Acts on the answer to a request that may have changed something; a refused write changed nothing. */
@@ -21,7 +22,7 @@ export function spoilByWrite(
 /** Drops every stored answer to a target, and keeps those under way from being stored. */
 function spoil(cache: Cache<OriginFetch>, compiled: CompiledBehavior, path: string, query: string | null): void {
   const { space, keys } = compiled;
-  const purgePath = keys.purgePath({ method: 'GET', path, query, fields: [] });
+  const purgePath = purgeForm(keys.purgePath({ method: 'GET', httpVersion: '1.1', path, query, fields: [] }));
   cache.invalidate(space, purgePath);
   for (const fetch of space.fetches.values()) if (fetch.purgePath === purgePath) fetch.spoiled = true;
 }

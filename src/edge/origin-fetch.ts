@@ -15,6 +15,8 @@ export interface SharedAnswer {
   /** From asking the origin to its head. */
   readonly upstreamMs: number;
   /** Request fields that select it among others, and the key that they give. */
+  /** By which it can be invalidated. */
+  readonly tags: readonly string[];
   readonly names: readonly string[];
   readonly key: string;
 }

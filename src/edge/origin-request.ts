@@ -6,6 +6,7 @@ import type { ViewerRequest } from './http/exchange';
 import type { Identity } from './identity';
 import { normalizedEncoding, selectedCookies, selectedQuery, selects } from './selection';
 import type { CompiledBehavior } from './sites';
+import { isViewerField } from './viewer-fields';
 
 export interface OriginRequest {
   readonly method: string;
@@ -82,6 +83,7 @@ function appendForwarded(
   for (let i = 0; i < request.fields.length; i += 2) {
     const name = request.fields[i] as string;
     if (ours.has(name) || hopByHop.has(name) || dropped.has(name) || custom.has(name) || name.startsWith('x-edge-')) continue;
+    if (isForged(name, compiled)) continue;
     if (conditions.has(name)) {
       if (audience === 'viewer') fields.push(name, request.fields[i + 1] as string);
       continue;
@@ -91,6 +93,11 @@ function appendForwarded(
       || (forwardOtherHeaders && !removedUnlessNamed.has(name) && !(name === 'authorization' && isRead(request.method)));
     if (goes) fields.push(name, request.fields[i + 1] as string);
   }
+}
+
+/** CloudFront-* fields are this edge's to say; those that the behaviour names were put there by it. */
+function isForged(name: string, { behavior }: CompiledBehavior): boolean {
+  return isViewerField(name) && !behavior.viewerFields.includes(name);
 }
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
@@ -108,12 +115,12 @@ function hostFor(request: ViewerRequest, compiled: CompiledBehavior, origin: Sit
 function encodingFor(request: ViewerRequest, compiled: CompiledBehavior): string | undefined {
   const { caching, forward, forwardOtherHeaders } = compiled.behavior;
   if (caching.gzip || caching.brotli) {
-    const normalized = normalizedEncoding(request.fields, caching.gzip, caching.brotli);
+    const normalized = normalizedEncoding(request, caching);
     return normalized === '' ? undefined : normalized;
   }
   if (selects(forward.headers, 'accept-encoding')) return combined(request.fields, 'accept-encoding');
   if (!forwardOtherHeaders) return undefined;
-  return normalizedEncoding(request.fields, true, false) === '' ? undefined : 'gzip';
+  return normalizedEncoding(request, { gzip: true, brotli: false }) === '' ? undefined : 'gzip';
 }
 
 /** True when an answer may depend on the viewer's Authorization, and is not told from others' by the key. */
@@ -128,7 +135,7 @@ export function reachesOrigin(name: string, compiled: CompiledBehavior): boolean
   const { caching, forward, forwardOtherHeaders } = compiled.behavior;
   if (name === 'accept-encoding' && (caching.gzip || caching.brotli)) return false;
   if (name === 'cookie') return forward.cookies.mode !== 'none' && caching.key.cookies.mode === 'none';
-  if (selects(caching.key.headers, name)) return false;
+  if (selects(caching.key.headers, name) || isForged(name, compiled)) return false;
   if (selects(forward.headers, name)) return true;
   return forwardOtherHeaders && !ours.has(name) && !removedUnlessNamed.has(name) && name !== 'authorization';
 }

@@ -69,9 +69,8 @@ function storedHead(context: FlowContext, exchange: Exchange, object: StoredObje
   const nowMs = context.clock.monotonicMs();
   if (atHand) return context.fields.hit(exchange, object, compiled, nowMs);
   // The head goes out before the origin is asked for what is missing.
-  return context.fields.miss(exchange, {
-    block: object.block, compiled, outcome: missOutcome(object.block.status, 'partial', null), ageS: object.ageS(nowMs), upstreamMs: 0,
-  }, true);
+  const { block } = object;
+  return context.fields.miss(exchange, { block, compiled, outcome: missOutcome(block.status, 'partial', null), ageS: object.ageS(nowMs), upstreamMs: 0 }, true);
 }
 
 function partsOf({ parts }: StoredObject): PartedBody<PartFeed> {

@@ -3,6 +3,8 @@ import type { Fault } from '../base/fault';
 import type { Fields } from '../protocol/http/fields';
 import { StreamedBody, type BodySource } from './cache/body';
 import type { StoredObject } from './cache/cache';
+import { codeAnswer } from './coded-answer';
+import type { Compressor } from './compressor';
 import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
@@ -11,7 +13,7 @@ import { spoilByWrite } from './invalidation';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, type Forwarded } from './outcome';
-import { announcedBytes, viewerFields } from './response-fields';
+import { viewerFields } from './response-fields';
 import { renewByHead } from './revalidation';
 import { forwardsCookies, sentAgeS } from './storing';
 import { plain } from './wanted';
@@ -42,6 +44,7 @@ class PassedAnswer implements OriginListener {
   /** The viewer left before the head came. */
   gone = false;
   private body: StreamedBody | null = null;
+  private compressor: Compressor | null = null;
   /** Another answer went out instead; what still comes of this one is not heard. */
   private turnedAway = false;
 
@@ -73,25 +76,38 @@ class PassedAnswer implements OriginListener {
       this.context.serve(page);
       return;
     }
-    const block = new HeadBlock(status, viewerFields(fields, forwardsCookies(compiled)));
-    const bodyBytes = announcedBytes(fields);
+    const coded = codeAnswer(this.context, { compiled, request, status, source }, fields, viewerFields(fields, forwardsCookies(compiled)), {
+      onData: (piece) => { if (this.body?.open === true) this.body.push(piece); },
+      onEnd: () => { if (this.body?.open === true) this.body.finish(); },
+      onError: () => this.body?.fail(),
+    });
+    this.compressor = coded.compressor;
+    const { bodyBytes } = coded;
+    const block = new HeadBlock(status, coded.fields);
     const upstreamMs = this.context.clock.monotonicMs() - this.requestedAtMs;
     const head = this.context.fields.miss(exchange, { block, compiled, outcome, ageS: sentAgeS(fields), upstreamMs }, false);
     if (request.method === 'HEAD' || status === 204 || status === 304) {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
     }
-    this.body = new StreamedBody(source, false, bodyBytes, 0, () => false);
+    this.body = new StreamedBody(coded.source, false, bodyBytes, 0, () => false);
     exchange.onAbort = this.body.attach(exchange.begin(head.block, head.own, bodyBytes));
   }
 
-  onData(piece: Buffer): void { if (this.body?.open === true) this.body.push(piece); }
+  onData(piece: Buffer): void { if (this.body?.open === true) (this.compressor ?? this.body).push(piece); }
 
-  onEnd(): void { if (this.body?.open === true) this.body.finish(); }
+  onEnd(): void {
+    if (this.compressor !== null) this.compressor.end();
+    else if (this.body?.open === true) this.body.finish();
+  }
 
   onError(fault: Fault): void {
     const { exchange, compiled } = this.passed;
-    if (this.body !== null) { this.body.fail(); return; }
+    if (this.body !== null) {
+      this.compressor?.drop();
+      this.body.fail();
+      return;
+    }
     if (this.turnedAway || exchange.finished) return;
     logOriginFault(this.context, compiled, fault);
     this.context.refusals.denyForOrigin(exchange, compiled, fault);

@@ -20,6 +20,15 @@ export function compilePathPattern(pattern: string): PathMatcher {
 const escapedUnreserved = /%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])/g;
 
 /**
+ * A path as invalidations are compared with it: of two ways to escape the same characters, one (RFC 3986 sections 6.2.2.1 and
+ * 6.2.2.2), so that none escapes an invalidation. Departure: CloudFront wants the viewer's own way (guide: Invalidation).
+ */
+export function purgeForm(path: string): string {
+  if (!path.includes('%')) return path;
+  return path.replace(escapedUnreserved, (escape) => String.fromCharCode(parseInt(escape.slice(1), 16))).replace(/%[0-9a-f]{2}/gi, (escape) => escape.toUpperCase());
+}
+
+/**
  * The path that behaviours are matched with: unreserved characters unescaped, empty and dot segments removed, so that
  * no spelling of a path reaches another behaviour than the plain one (RFC 3986 section 6.2.2). The origin and the cache
  * key get the path as it was sent.

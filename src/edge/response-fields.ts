@@ -45,4 +45,6 @@ export function freshened(stored: Fields, update: Fields): string[] {
   return kept;
 }
 
-const describesBody: ReadonlySet<string> = new Set(['content-encoding', 'content-md5', 'content-range', 'content-length', 'etag']);
+const describesBody: ReadonlySet<string> = new Set([
+  'content-encoding', 'content-md5', 'content-digest', 'repr-digest', 'digest', 'content-range', 'content-length', 'etag',
+]);

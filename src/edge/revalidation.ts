@@ -1,5 +1,7 @@
 // Asking the origin whether a stored object is still right, and what its answer makes of it (RFC 9111 section 4.3).
-import { combined, field, without, type Fields } from '../protocol/http/fields';
+import { combined, field, listElements, without, type Fields } from '../protocol/http/fields';
+import { withVary } from '../protocol/http/vary';
+import { cacheTagsOf } from './cache-tags';
 import { StoredObject } from './cache/cache';
 import type { FlowContext } from './flow-parts';
 import type { Kept } from './freshness';
@@ -30,17 +32,27 @@ export function renewed(context: FlowContext, wanted: Wanted, stale: StoredObjec
   const { status } = stale.block;
   const nowMs = context.clock.nowMs();
   const age = combined(head.fields, 'age');
-  const fields = freshened(stale.block.fields, keptFields(head.fields, wanted.compiled, nowMs));
+  const update = freshened(stale.block.fields, keptFields(head.fields, wanted.compiled, nowMs));
+  // That it varies by coding may be this edge's own doing: the origin need not know.
+  const fields = names(stale.block.fields, 'accept-encoding') ? withVary(update, 'Accept-Encoding') : update;
   const reuse = judge(context, wanted, { ...head, status, fields: age === undefined ? fields : [...fields, 'age', age] }, stale.bodyBytes);
+  // What a 304 says of tags counts as what it says of anything else; without the field they stay.
+  const { cacheTagField } = wanted.compiled.site.site;
+  const tags = cacheTagField === null || field(head.fields, cacheTagField) === undefined ? stale.tags : cacheTagsOf(head.fields, cacheTagField);
   const freshness = freshnessOf(reuse.kind === 'store' ? reuse : noReuse, head.arrivedAtMs, nowMs);
   const kept = reuse.kind === 'store' ? without(fields, new Set(reuse.withheld)) : fields;
   return {
     object: new StoredObject(
-      stale.space, stale.key, stale.purgePath, stale.tags, bornSeq, new HeadBlock(status, kept), stale.segments, stale.bodyBytes, freshness, stale.variant,
+      stale.space, stale.key, stale.purgePath, tags, bornSeq, new HeadBlock(status, kept), stale.segments, stale.bodyBytes, freshness, stale.variant,
       stale.parts,
     ),
     reusable: reuse.kind === 'store',
   };
+}
+
+/** True when the answer's Vary holds this name (lower case). */
+function names(fields: Fields, name: string): boolean {
+  return listElements(combined(fields, 'vary')).some((element) => element.toLowerCase() === name);
 }
 
 const noReuse: Kept = { kind: 'store', ttlS: 0, ageS: 0, staleWhileRevalidateS: 0, staleIfErrorS: 0, staleIfGoneS: 0, withheld: [] };

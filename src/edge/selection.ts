@@ -1,5 +1,5 @@
 // The parts of a request that a configuration selects: its headers, cookies and query parameters.
-import type { Selection } from '../snapshot/site';
+import type { Selection, SiteCaching } from '../snapshot/site';
 import { combined, type Fields } from '../protocol/http/fields';
 
 /** True when `name` is one of the selected. Header names are compared as given: both lower case. */
@@ -53,8 +53,15 @@ export function cookiesOf(fields: Fields): string | undefined {
   return value;
 }
 
+interface EncodingRequest {
+  readonly httpVersion: string;
+  readonly fields: Fields;
+}
+
 /** `gzip`, `br`, `br,gzip` or empty: what the viewer takes of the encodings a behaviour knows, for key and origin alike. */
-export function normalizedEncoding(fields: Fields, gzip: boolean, brotli: boolean): string {
+export function normalizedEncoding({ fields, httpVersion }: EncodingRequest, { gzip, brotli }: Pick<SiteCaching, 'gzip' | 'brotli'>): string {
+  // Guide, ServingCompressedFiles: from an HTTP/1.0 request the field is removed.
+  if (httpVersion === '1.0' || (!gzip && !brotli)) return '';
   const accepted = combined(fields, 'accept-encoding');
   if (accepted === undefined) return '';
   let takesGzip = false;

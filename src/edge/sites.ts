@@ -6,7 +6,7 @@ import type { Space } from './cache/cache';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
 import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
-import { compilePathPattern, normalizePath, type PathMatcher } from './path-pattern';
+import { compilePathPattern, normalizePath, purgeForm, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
 import { mediaSite } from './rtmp/media-site';
 
@@ -56,8 +56,9 @@ export class SiteTable {
   /** The paths an invalidation means: `/` is the default root object as well, which is stored under its own name. */
   purgedPaths(id: string, paths: readonly string[]): readonly string[] {
     const site = this.byId.get(id);
-    if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return paths;
-    return [...paths, `/${site.defaultRootObject}`];
+    const forms = paths.map(purgeForm);
+    if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return forms;
+    return [...forms, purgeForm(`/${site.defaultRootObject}`)];
   }
 
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
@@ -145,13 +146,41 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
     site, behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
   const plain: CompiledBehavior[] = [];
-  for (const behavior of site.behaviors) {
-    const one = compileBehavior(compiled, behavior, keys, spaceOf);
-    if ('refused' in one) return one;
+  for (const configured of site.behaviors) {
+    const one = compileBehavior(compiled, configured, keys, spaceOf);
+    if ('refused' in one) return { refused: `behaviour ${configured.pattern} ${one.refused}` };
     plain.push(one);
   }
   for (const one of plain) behaviors.push({ ...one, errorPages: compileErrorPages(site, one, (path) => matching(plain, path)) });
   return compiled;
+}
+
+/** A behaviour without its error pages. */
+function compileBehavior(
+  compiled: CompiledSite, configured: SiteBehavior, keys: ReadonlyMap<string, ViewerKey>, spaceOf: SpaceOf,
+): CompiledBehavior | { readonly refused: string } {
+  const { site } = compiled;
+  const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
+  const group = site.groups.find((candidate) => candidate.id === behavior.target);
+  const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
+  if (origins.includes(undefined) || origins.length === 0) return { refused: `names an origin that is not there: ${behavior.target}` };
+  const found = origins as SiteOrigin[];
+  const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
+  if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
+  return {
+    site: compiled,
+    behavior,
+    matches: compilePathPattern(behavior.pattern),
+    allowed: new Set(behavior.allowedMethods),
+    cached: new Set(behavior.cachedMethods),
+    keys: keyMaker(behavior.caching),
+    origins: found,
+    failoverStatuses: new Set(group?.statusCodes ?? []),
+    signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
+    space: spaceOf(site.id, found.map(fingerprint).join(' ')),
+    responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    errorPages: noPages,
+  };
 }
 
 function withoutSignatures(behavior: SiteBehavior): SiteBehavior {
@@ -167,35 +196,6 @@ function keysOf(site: WebSite): ReadonlyMap<string, ViewerKey> | string {
     keys.set(key.id, key);
   }
   return keys;
-}
-
-/** A behaviour without its error pages, or why it cannot be served. */
-function compileBehavior(
-  compiled: CompiledSite, configured: SiteBehavior, publicKeys: ReadonlyMap<string, ViewerKey>, spaceOf: SpaceOf,
-): CompiledBehavior | { readonly refused: string } {
-  const { site } = compiled;
-  const behavior = configured.access.signedBy === null ? configured : withoutSignatures(configured);
-  const group = site.groups.find((candidate) => candidate.id === behavior.target);
-  const origins = (group?.members ?? [behavior.target]).map((id) => site.origins.find((origin) => origin.id === id));
-  const refuse = (what: string): { readonly refused: string } => ({ refused: `behaviour ${behavior.pattern} names ${what}` });
-  if (origins.includes(undefined) || origins.length === 0) return refuse(`an origin that is not there: ${behavior.target}`);
-  const signedBy = behavior.access.signedBy?.map((id) => publicKeys.get(id));
-  if (signedBy?.includes(undefined) === true) return refuse('a public key that is not there');
-  const found = origins as SiteOrigin[];
-  return {
-    site: compiled,
-    behavior,
-    matches: compilePathPattern(behavior.pattern),
-    allowed: new Set(behavior.allowedMethods),
-    cached: new Set(behavior.cachedMethods),
-    keys: keyMaker(behavior.caching),
-    origins: found,
-    failoverStatuses: new Set(group?.statusCodes ?? []),
-    signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
-    space: spaceOf(site.id, found.map(fingerprint).join(' ')),
-    responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
-    errorPages: noPages,
-  };
 }
 
 /** What decides which content an origin gives: its address, path and the fields we add. Time-outs do not. */

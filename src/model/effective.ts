@@ -30,7 +30,7 @@ const behavior: Readonly<Record<string, Rule>> = {
   'AllowedMethods.Items': enforced,
   'AllowedMethods.CachedMethods.Items': enforced,
   'SmoothStreaming': ignored('Smooth Streaming is served as the origin has it'),
-  'Compress': ignored('objects are served as the origin encoded them'),
+  'Compress': enforced,
   'LambdaFunctionAssociations.*': ignored('Lambda@Edge is not run'),
   'FunctionAssociations.*': ignored('functions are not run yet'),
   'FieldLevelEncryptionId': closed('fields cannot be encrypted yet'),
@@ -112,7 +112,7 @@ export const effects: Readonly<Record<string, Rule>> = {
   'ViewerMtlsConfig.Mode': closed('viewers\' certificates cannot be checked yet', 'optional'),
   'ViewerMtlsConfig.TrustStoreConfig.*': ignored('viewers\' certificates cannot be checked yet'),
   'ConnectionFunctionAssociation.*': ignored('connection functions are not run'),
-  'CacheTagConfig.HeaderName': ignored('objects are not tagged yet'),
+  'CacheTagConfig.HeaderName': enforced,
 };
 
 /** The rule for a member; null for one that the table does not know. @param pattern its path with `[]` for items */

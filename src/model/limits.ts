@@ -145,6 +145,8 @@ export const limits = {
   invalidationWildcardsMax: 15,
   /** guide: Invalidation, invalidation paths. */
   invalidationPathCharsMax: 4000,
+  /** guide: invalidation-specifying-tags. */
+  cacheTagCharsMax: 256,
   /** guide: cloudfront-limits, general. */
   tagsMax: 50,
   /** model: Tag. */

@@ -78,6 +78,7 @@ const behavior = shape<SiteBehavior>({
   caching,
   forward: requestSelection,
   forwardOtherHeaders: flag,
+  viewerFields: listOf(filled),
   compress: flag,
   responseHeaders: orNull(responseHeaders),
   access,
@@ -111,7 +112,7 @@ const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, response
 
 const webSite = shape<WebSite>({
   kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
-  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage),
+  defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled),
   publicKeys: listOf(publicKey), countries: orNull(countries),
 });
 

@@ -85,6 +85,8 @@ export interface SiteBehavior {
    * CloudFront removes. False (policies): only what is named goes.
    */
   readonly forwardOtherHeaders: boolean;
+  /** Lower-case names of the `cloudfront-*` fields that the edge adds to requests, for the key, the origin or both to select. */
+  readonly viewerFields: readonly string[];
   readonly compress: boolean;
   /** Null: answers go out as they come. */
   readonly responseHeaders: SiteResponseHeaders | null;
@@ -181,6 +183,8 @@ export interface WebSite extends SiteIdentity {
   readonly origins: readonly SiteOrigin[];
   readonly groups: readonly SiteOriginGroup[];
   readonly errorPages: readonly SiteErrorPage[];
+  /** Lower-case name of the field by which origins tag what they answer; null: nothing is tagged. */
+  readonly cacheTagField: string | null;
   /** Those that the behaviours' `signedBy` name. */
   readonly publicKeys: readonly SitePublicKey[];
   /** Null: viewers are let in from anywhere. */

@@ -22,7 +22,7 @@ type NewInvalidation = Parameters<InvalidationStore['create']>[0];
 type Created = Outcome<InvalidationRow, Missing | TooMany | ReferenceTaken<InvalidationRow>>;
 
 async function insertRow(tx: Tx, row: NewInvalidation): Promise<boolean> {
-  const wildcards = row.paths.filter((path) => path.endsWith('*')).length;
+  const wildcards = row.paths.filter((path) => path.startsWith('/') && path.endsWith('*')).length;
   const inserted = await tx.$queryRaw<{ id: string }[]>`
     INSERT INTO "invalidation" ("id", "distribution_id", "owner_id", "caller_reference", "paths", "tags", "wildcard_count", "status", "create_time", "change_seq")
     VALUES (${row.id}, ${row.distributionId}, ${row.ownerId}, ${row.callerReference}, ${[...row.paths]}::text[], ${[...row.tags]}::text[], ${wildcards}::int,

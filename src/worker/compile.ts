@@ -59,6 +59,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
       responseStatus: page.ResponseCode === undefined || page.ResponseCode === '' ? null : Number(page.ResponseCode),
       minTtlS: page.ErrorCachingMinTTL ?? fallback.errorMinTtlS,
     })),
+    cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, lookup),
     countries: countriesOf(config),
   };
@@ -89,8 +90,8 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
     ...request,
     compress: behavior.Compress === true,
-    access: accessOf(config, behavior, lookup),
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
+    access: accessOf(config, behavior, lookup),
   };
 }
 
@@ -99,16 +100,22 @@ function methods(list: List<string> | undefined): readonly string[] {
   return named.length === 0 ? ['GET', 'HEAD'] : named;
 }
 
-type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders'>;
+type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders' | 'viewerFields'>;
+
+/** The names that are CloudFront's own to say (guide: adding-cloudfront-headers), of lists of header names. */
+function viewerFieldsOf(...lists: readonly (readonly string[])[]): readonly string[] {
+  return [...new Set(lists.flatMap(lower).filter((name) => name.startsWith('cloudfront-')))];
+}
 
 /** Cache policy and origin request policy: what is in the key goes to the origin too (guide: controlling-origin-requests). */
 function policyRequest(behavior: Behavior, lookup: Lookup): RequestPart {
   const policyId = behavior.CachePolicyId ?? '';
-  const caching = cachingOf(managedCachePolicy(policyId) ?? configOf<CachePolicyConfig>({ kind: 'cache-policy', id: policyId }, lookup));
+  const cachePolicy = managedCachePolicy(policyId) ?? configOf<CachePolicyConfig>({ kind: 'cache-policy', id: policyId }, lookup);
+  const caching = cachingOf(cachePolicy);
   const requestId = behavior.OriginRequestPolicyId ?? '';
-  const extra = requestId === '' ? null : requestPolicySelection(
-    managedOriginRequestPolicy(requestId) ?? configOf<OriginRequestPolicyConfig>({ kind: 'origin-request-policy', id: requestId }, lookup),
-  );
+  const requestPolicy = requestId === '' ? null
+    : managedOriginRequestPolicy(requestId) ?? configOf<OriginRequestPolicyConfig>({ kind: 'origin-request-policy', id: requestId }, lookup);
+  const extra = requestPolicy === null ? null : requestPolicySelection(requestPolicy);
   return {
     cacheable: true,
     caching,
@@ -118,6 +125,9 @@ function policyRequest(behavior: Behavior, lookup: Lookup): RequestPart {
       query: union(caching.key.query, extra.query),
     },
     forwardOtherHeaders: false,
+    viewerFields: viewerFieldsOf(
+      items(cachePolicy.ParametersInCacheKeyAndForwardedToOrigin?.HeadersConfig?.Headers), items(requestPolicy?.HeadersConfig?.Headers),
+    ),
   };
 }
 
@@ -197,6 +207,7 @@ function legacyRequest(behavior: Behavior): RequestPart {
     },
     forward: { headers, cookies, query },
     forwardOtherHeaders: true,
+    viewerFields: viewerFieldsOf(headerNames),
   };
 }
 

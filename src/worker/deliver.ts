@@ -94,7 +94,7 @@ export class Delivery {
   private purge(row: InvalidationRow | undefined): void {
     // Gone with its distribution; or about one tenant of it, for whom no edge has anything, and the others' content stays.
     if (row === undefined || row.ownerId !== row.distributionId) return;
-    this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths, tags: row.tags });
+    this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths.filter((path) => path.startsWith('/')), tags: row.tags });
   }
 
   /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */

@@ -33,7 +33,7 @@ function describe(row: InvalidationRow): Row {
 async function insert(owner: Owner, batch: InvalidationBatch, parts: OperationParts): Promise<InvalidationRow> {
   const prepared = prepareInvalidationBatch(batch, parts.limits);
   const outcome = await parts.store.invalidations.create({
-    ...prepared, id: invalidationId(parts.random), distributionId: owner.distributionId, ownerId: owner.id, tags: [],
+    ...prepared, id: invalidationId(parts.random), distributionId: owner.distributionId, ownerId: owner.id,
     pathsMax: parts.limits.invalidationPathsMax, wildcardsMax: parts.limits.invalidationWildcardsMax,
   });
   switch (outcome.outcome) {

@@ -121,6 +121,7 @@ export class StoredObject implements SieveLinks<CacheItem> {
   get chargedBytes(): number {
     let fieldBytes = 0;
     for (const text of this.block.fields) fieldBytes += text.length;
+    for (const tag of this.tags) fieldBytes += tag.length;
     return (this.parts === null ? this.bodyBytes : 0) + 2 * fieldBytes + 2 * this.key.length + objectOverheadBytes;
   }
 

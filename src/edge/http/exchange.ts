@@ -54,7 +54,8 @@ export interface BodySink {
 }
 
 export interface Exchange {
-  readonly request: ViewerRequest;
+  /** As it came, until the flow puts one in its place that says more. */
+  request: ViewerRequest;
   /**
    * Answers with a body that is at hand, in one write. A HEAD request, 204 and 304 get the head only.
    * @param block stored fields

@@ -37,7 +37,7 @@ export class Http1Exchange implements Exchange {
   private started = false;
   private bodyTaken = false;
 
-  constructor(private readonly line: ExchangeLine, readonly request: ViewerRequest) {}
+  constructor(private readonly line: ExchangeLine, public request: ViewerRequest) {}
 
   answer(block: HeadBlock, extra: Fields, body: Buffer | null, bodyBytes?: number | null): void {
     if (!this.start()) return;

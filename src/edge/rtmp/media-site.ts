@@ -14,9 +14,9 @@ export function mediaSite({ id, seq, enabled, origin }: StreamingSite): WebSite 
     kind: 'web', id, seq, enabled, hosts: [], defaultRootObject: '',
     behaviors: [{
       pattern: '*', target: origin.id, viewerProtocol: 'allow-all', allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'], cacheable: true,
-      caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, compress: false,
+      caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false,
       responseHeaders: null, access: { closed: null, signedBy: null },
     }],
-    origins: [origin], groups: [], errorPages: [], publicKeys: [], countries: null,
+    origins: [origin], groups: [], errorPages: [], publicKeys: [], countries: null, cacheTagField: null,
   };
 }

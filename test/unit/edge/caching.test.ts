@@ -4,6 +4,7 @@ import { ManualClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { Cache, variantsMax } from '../../../src/edge/cache/cache';
 import { EdgeState } from '../../../src/edge/edge';
+import { Compressors } from '../../../src/edge/compressor';
 import { Flow } from '../../../src/edge/flow';
 import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
@@ -47,7 +48,7 @@ async function begin(rules: CacheRulesName, changes: Partial<SiteBehavior> = {})
   origins = originsOf(clock);
   const sites = new SiteTable();
   const flow = new Flow({
-    ...gate, sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,
+    ...gate, sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), log: silentLog, compressors: new Compressors(8), objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,
   });
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
   const forward = { headers: everything, cookies: nothing, query: everything };
@@ -245,7 +246,7 @@ test.each([['1.1', true], ['1.0', false]])('103 is relayed to an HTTP/%s viewer:
   const sites = new SiteTable();
   new EdgeState(sites, cache).change([site({ origins: [originOf({ httpPort: early.port })] })], [], []);
   const identity = new Identity('early', 'LOC50-P1');
-  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity, log: silentLog, compressors: new Compressors(8), objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const edge = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
   try {
     const viewer = await RawViewer.to(edge.port);

@@ -109,6 +109,7 @@ test('given up by the viewer the origin is let go; broken off by the origin noth
   const one = run(compressors, 'br', 10);
   one.compressor.push(Buffer.from('x'));
   one.compressor.abort();
+  expect(await one.ended).toBe('error');
   one.compressor.push(Buffer.from('y'));
   one.compressor.end();
   const other = run(compressors, 'gzip', 10);

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { Cache } from '../../../src/edge/cache/cache';
 import { EdgeState } from '../../../src/edge/edge';
+import { Compressors } from '../../../src/edge/compressor';
 import { Flow } from '../../../src/edge/flow';
 import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
@@ -27,7 +28,7 @@ class Edge {
 
   async start(): Promise<this> {
     const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
+    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, compressors: new Compressors(8), objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
     this.server = await startHttpServer({
       bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
     });

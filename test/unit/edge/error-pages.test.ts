@@ -40,7 +40,7 @@ test('the page comes from the behaviour that its path matches, whatever that let
   const elsewhere = await TestEdge.start((_request, response) => { response.end('from elsewhere'); });
   try {
     edge.put({}, {
-      behaviors: [behavior({ pattern: '/errors/*', target: 'elsewhere', access: { closed: 'viewer mTLS', signedBy: null }, viewerProtocol: 'https-only' }), behavior()],
+      behaviors: [behavior({ pattern: '/errors/*', target: 'elsewhere', access: { closed: 'field-level encryption', signedBy: null }, viewerProtocol: 'https-only' }), behavior()],
       origins: [originOf({ httpPort: edge.origin.port }), originOf({ id: 'elsewhere', httpPort: elsewhere.origin.port })], errorPages: [page(404)],
     });
     expect((await edge.ask('/404')).body.toString()).toBe('from elsewhere');

@@ -3,6 +3,7 @@ import { ManualClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { Cache } from '../../../src/edge/cache/cache';
 import { EdgeState } from '../../../src/edge/edge';
+import { Compressors } from '../../../src/edge/compressor';
 import { Flow } from '../../../src/edge/flow';
 import { startHttpServer } from '../../../src/edge/http/server';
 import { Identity } from '../../../src/edge/identity';
@@ -26,7 +27,7 @@ test('every exchange says what became of it, and X-Cache says the same', async (
   const cache = new Cache<OriginFetch>(16_000_000);
   const origins = originsOf(clock);
   const sites = new SiteTable();
-  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
+  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, compressors: new Compressors(8), objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const outcomes: (() => Outcome | null)[] = [];
   const server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: (exchange) => { outcomes.push(() => exchange.outcome); flow.handle(exchange); } });
   const behaviors = [behavior({ pattern: '/closed', access: { closed: 'signers', signedBy: null } }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];

@@ -36,7 +36,7 @@ describe('cache keys', () => {
   const caching = (changes: Partial<SiteCaching['key']>, gzip = false): SiteCaching => ({
     ...behavior().caching, gzip, key: { headers: nothing, cookies: nothing, query: nothing, ...changes },
   });
-  const request = (query: string | null, fields: string[] = []) => ({ method: 'GET', path: '/p', query, fields });
+  const request = (query: string | null, fields: string[] = []) => ({ method: 'GET', httpVersion: '1.1', path: '/p', query, fields });
   test.each([
     ['nothing selected', caching({}), request('a=1', ['cookie', 'c=1']), '/p'],
     ['all parameters', caching({ query: everything }), request('b=1&a=2'), '/p?b=1&a=2'],
@@ -48,6 +48,10 @@ describe('cache keys', () => {
     ['gzip refused', caching({}, true), request(null, ['accept-encoding', 'gzip;q=0']), '/p'],
   ])('%s', (_name, settings, asked, expected) => {
     expect(keyMaker(settings).key(asked)).toBe(expected);
+  });
+
+  test('from an HTTP/1.0 request Accept-Encoding is removed (guide: ServingCompressedFiles)', () => {
+    expect(keyMaker(caching({}, true)).key({ ...request(null, ['accept-encoding', 'gzip']), httpVersion: '1.0' })).toBe('/p');
   });
 
   test('OPTIONS has objects of its own', () => {

@@ -39,6 +39,7 @@ test('a site has its identity, its names in lower case and its behaviours in ord
   expect(site).toMatchObject({ kind: 'web', id: 'E1', seq: 7, enabled: true, hosts: ['d1.cloudfront.localhost', 'www.example.com', '*.example.com'], defaultRootObject: 'index.html' });
   expect(site.behaviors.map((one) => [one.pattern, one.viewerProtocol])).toEqual([['/a/*', 'https-only'], ['*.jpg', 'redirect-to-https'], ['*', 'allow-all']]);
   expect(web({}, { enabled: false }).enabled).toBe(false);
+  expect([web().cacheTagField, web({ CacheTagConfig: { HeaderName: 'Edge-Cache-Tag' } }).cacheTagField]).toEqual([null, 'edge-cache-tag']);
 });
 
 test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
@@ -61,6 +62,8 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
       caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: true, minTtlS: 1, defaultTtlS: 86_400, maxTtlS: 31_536_000 } as never }],
   ['CachingDisabled with AllViewer', { CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3' },
     { forward: { headers: all, cookies: all, query: all } as never, caching: { key: { headers: none, cookies: none, query: none }, gzip: false, brotli: false, minTtlS: 0, defaultTtlS: 0, maxTtlS: 0 } as never }],
+  ['CloudFront headers in key and origin request', { CachePolicyId: '2e54312d-136d-493c-8eb9-b001f22f67d2', OriginRequestPolicyId: '33f36d7e-f396-46d9-90e0-52428a34d9dc' },
+    { forward: { headers: all } as never, viewerFields: expect.arrayContaining(['cloudfront-viewer-country', 'cloudfront-viewer-tls', 'cloudfront-is-smarttv-viewer']) as never }],
   ['MediaPackage with CORS-S3Origin: both lists go to the origin', { CachePolicyId: '08627262-05a9-4f76-9ded-b50ca2e3a84f', OriginRequestPolicyId: '88a5eaf4-2fd4-4709-b370-b4c650ea3fcf' },
     { forward: {
       headers: { mode: 'only', names: ['origin', 'access-control-request-headers', 'access-control-request-method'] }, cookies: none,
@@ -77,6 +80,7 @@ test.each<[string, SiteBehavior, object]>([
   ['TTLs of its own', legacy({}, { MinTTL: 5, DefaultTTL: 10, MaxTTL: 20 }), { caching: { minTtlS: 5, defaultTtlS: 10, maxTtlS: 20 } }],
   ['a MinTTL above the defaults', legacy({}, { MinTTL: 40_000_000 }), { caching: { minTtlS: 40_000_000, defaultTtlS: 40_000_000, maxTtlS: 40_000_000 } }],
   ['a TTL of zero', legacy({}, { DefaultTTL: 0, MaxTTL: 0 }), { caching: { minTtlS: 0, defaultTtlS: 0, maxTtlS: 0 } }],
+  ['a CloudFront header', legacy({ Headers: list('CloudFront-Forwarded-Proto') }), { viewerFields: ['cloudfront-forwarded-proto'], caching: { key: { headers: { mode: 'only', names: ['cloudfront-forwarded-proto'] } } } }],
   ['headers', legacy({ Headers: list('Origin', 'X-Own') }), { cacheable: true, forward: { headers: { mode: 'only', names: ['origin', 'x-own'] } }, caching: { key: { headers: { mode: 'only', names: ['origin', 'x-own'] } } } }],
   ['all headers: nothing is cached', legacy({ Headers: list('*') }), { cacheable: false, forward: { headers: all } }],
   ['Accept-Encoding keyed on as it comes', legacy({ Headers: list('Accept-Encoding') }), { caching: { gzip: false } }],

@@ -32,8 +32,8 @@ class History {
     return this.log('distribution', id, 'remove');
   }
 
-  purge(id: string, distributionId: string): this {
-    this.invalidations.set(id, { id, distributionId, ownerId: distributionId, callerReference: id, paths: ['/*'], tags: [], status: 'InProgress', createTime: new Date(0), changeSeq: this.newest + 1 });
+  purge(id: string, distributionId: string, items = ['/*'], tags: readonly string[] = []): this {
+    this.invalidations.set(id, { id, distributionId, ownerId: distributionId, callerReference: id, paths: items, tags, status: 'InProgress', createTime: new Date(0), changeSeq: this.newest + 1 });
     return this.log('invalidation', id, 'put');
   }
 
@@ -203,4 +203,13 @@ test('a change of a key value store\'s pairs is a step of the log that no site i
   expect(history.reads).toBeLessThanOrEqual(1);
   expect(delivery.snapshot.seq).toBe(2);
   expect(deltaOf(delivery, 1)).toEqual([{ seq: 2, upserts: [], removals: [], purges: [] }]);
+});
+
+test('a batch of paths and tags reaches nodes as what it is about', async () => {
+  const history = new History().put('A');
+  const delivery = await Delivery.load(history.store, silentLog);
+  history.purge('I1', 'A', ['/a', '#Tag*', '/b*'], ['tag*']);
+  await delivery.poll();
+  const [frame] = [...delivery.snapshot.deltaFrames(1, [])].map((one) => readFromWorker(one.toString()));
+  expect(frame).toMatchObject({ purges: [{ seq: 2, site: 'A', paths: ['/a', '/b*'], tags: ['tag*'] }] });
 });
