@@ -123,12 +123,11 @@ const headersElsewhere: ReadonlySet<string> = new Set([
 const headersUntouched: ReadonlySet<string> = new Set([
   'connection', 'content-encoding', 'content-length', 'expect', 'host', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection',
   'trailer', 'transfer-encoding', 'upgrade', 'via', 'warning', 'x-accel-buffering', 'x-accel-charset', 'x-accel-limit-rate', 'x-accel-redirect',
-  'x-cache', 'x-real-ip',
+  'x-amzn-auth', 'x-amzn-cf-billing', 'x-amzn-cf-id', 'x-amzn-cf-xff', 'x-amzn-errortype', 'x-amzn-fle-profile', 'x-amzn-header-count', 'x-amzn-header-order',
+  'x-amzn-lambda-integration-tag', 'x-amzn-requestid', 'x-cache', 'x-forwarded-proto', 'x-real-ip',
 ]);
-const headerPrefixesUntouched = [
-  'x-amz-cf-', 'x-amzn-auth', 'x-amzn-cf-billing', 'x-amzn-cf-id', 'x-amzn-cf-xff', 'x-amzn-errortype', 'x-amzn-fle-profile', 'x-amzn-header-count',
-  'x-amzn-header-order', 'x-amzn-lambda-integration-tag', 'x-amzn-requestid', 'x-edge-', 'x-forwarded-proto',
-];
+/** As there, the only two that stand for all names that start like them. */
+const headerPrefixesUntouched = ['x-amz-cf-', 'x-edge-'];
 
 function headerName(name: string | undefined, member: string, limits: Limits): string {
   const given = required(name, 'Header');

@@ -3,10 +3,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { prepareAnycastIpList } from '../../../src/model/anycast-ip-list';
 import { prepareEncryptionConfig, prepareEncryptionProfile } from '../../../src/model/field-level-encryption';
 import { uuid } from '../../../src/model/ids';
+import { limits } from '../../../src/model/limits';
 import { prepareMonitoringSubscription } from '../../../src/model/monitoring-subscription';
 import { prepareOriginAccessControl } from '../../../src/model/origin-access-control';
 import { keyAlgorithmOf, prepareKeyGroup, preparePublicKey } from '../../../src/model/public-key';
 import { prepareRealtimeLogConfig, realtimeLogName } from '../../../src/model/realtime-log-config';
+import { prepareResponseHeadersPolicyConfig } from '../../../src/model/response-headers-policy';
 import { prepareTrustStore } from '../../../src/model/trust-store';
 import { prepareVpcOrigin } from '../../../src/model/vpc-origin';
 import { context as sampleContext } from '../../fixtures/configs';
@@ -70,4 +72,14 @@ test.each([
 
 test.each([[0x00, '00000000-0000-4000-8000-000000000000'], [0xff, 'ffffffff-ffff-4fff-bfff-ffffffffffff']])('a UUID has its version and variant, whatever the bytes (%p)', (byte, id) => {
   expect(uuid((count) => new Uint8Array(count).fill(byte))).toBe(id);
+});
+
+// guide: understanding-response-headers-policies, "Headers that you can't remove": names, and two that end with `.*`.
+test.each([
+  ['X-Amz-Cf-Anything', 'refused'], ['X-Edge-Location', 'refused'], ['X-Amzn-Auth', 'refused'], ['x-forwarded-proto', 'refused'], ['Via', 'refused'],
+  ['X-Amzn-Authority', 'kept'], ['X-Amzn-RequestId-Of-Mine', 'kept'], ['X-Forwarded-Protocol', 'kept'], ['Server', 'kept'], ['Date', 'kept'],
+])('a policy that removes %s is %s', (Header, outcome) => {
+  const prepare = (): unknown => prepareResponseHeadersPolicyConfig({ Name: 'p', RemoveHeadersConfig: { Quantity: 1, Items: [{ Header }] } }, limits);
+  if (outcome === 'kept') expect(prepare()).toMatchObject({ RemoveHeadersConfig: { Items: [{ Header }] } });
+  else expect(prepare).toThrow('not allowed');
 });
