@@ -21,7 +21,7 @@ import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
 import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer } from './rtmp/server';
-import { rulesNamed } from './rules';
+import { rulesOf } from './rules';
 import { SiteTable } from './sites';
 
 export interface EdgeParts {
@@ -48,7 +48,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
   const flow = new Flow({
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
-    rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
+    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
     const behavior = sites.mediaBehavior(site.id);

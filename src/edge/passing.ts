@@ -1,8 +1,8 @@
-// One request, one answer, nothing stored: writes, heads and parts of what is not at hand, and what may not be shared.
+// One request, one answer for it alone: writes, heads and parts of what is not at hand, and what may not be shared.
 import type { Fault } from '../base/fault';
 import type { Fields } from '../protocol/http/fields';
 import { StreamedBody, type BodySource } from './cache/body';
-import type { StoredObject } from './cache/cache';
+import type { InFlight, StoredObject } from './cache/cache';
 import { errorPageFor } from './error-pages';
 import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
@@ -12,8 +12,9 @@ import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, type Forwarded } from './outcome';
 import { announcedBytes, viewerFields } from './response-fields';
+import { mayStorePost, postToStore, type StorePost } from './post-storing';
 import { renewByHead } from './revalidation';
-import { forwardsCookies, sentAgeS } from './storing';
+import { forwardsCookies, sentAgeS, type OriginHead } from './storing';
 import { plain } from './wanted';
 
 export interface Passed extends Admitted {
@@ -44,10 +45,17 @@ class PassedAnswer implements OriginListener {
   private body: StreamedBody | null = null;
   /** Another answer went out instead; what still comes of this one is not heard. */
   private turnedAway = false;
+  private storePost: StorePost | null = null;
+  /** Compared with purges that come meanwhile, if the answer may be stored. */
+  private readonly fetch: InFlight | null = null;
 
   constructor(
     private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number, private readonly requestedAtMs: number,
-  ) {}
+  ) {
+    if (!mayStorePost(context, passed)) return;
+    this.fetch = { bornSeq: context.cache.seq };
+    context.cache.takeOff(this.fetch);
+  }
 
   viewerLeft(): void { this.gone = true; }
 
@@ -81,16 +89,29 @@ class PassedAnswer implements OriginListener {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
     }
-    this.body = new StreamedBody(source, false, bodyBytes, 0, () => false);
+    if (this.fetch !== null) this.storePost = postToStore(this.context, this.passed, this.headOf(status, fields), this.fetch);
+    const { cache, objectBytesMax } = this.context;
+    this.body = new StreamedBody(source, this.storePost !== null, bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     exchange.onAbort = this.body.attach(exchange.begin(head.block, head.own, bodyBytes));
   }
 
   onData(piece: Buffer): void { if (this.body?.open === true) this.body.push(piece); }
 
-  onEnd(): void { if (this.body?.open === true) this.body.finish(); }
+  onEnd(): void {
+    const { body } = this;
+    if (body?.open === true) {
+      const kept = body.mode === 'keeping';
+      body.finish();
+      this.land();
+      if (kept) this.storePost?.(body);
+    } else {
+      this.land();
+    }
+  }
 
   onError(fault: Fault): void {
     const { exchange, compiled } = this.passed;
+    this.land();
     if (this.body !== null) { this.body.fail(); return; }
     if (this.turnedAway || exchange.finished) return;
     logOriginFault(this.context, compiled, fault);
@@ -101,8 +122,18 @@ class PassedAnswer implements OriginListener {
     const { exchange, compiled, path, stored } = this.passed;
     if (stored === null) return;
     const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
-    const { requestedWallMs, requestedAtMs } = this;
-    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs });
+    renewByHead(this.context, wanted, stored, this.headOf(200, fields));
+  }
+
+  private headOf(status: number, fields: Fields): OriginHead {
+    return { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs, requestedAtMs: this.requestedAtMs };
+  }
+
+  private land(): void {
+    const { cache } = this.context;
+    const bytes = this.body?.takeReserved() ?? 0;
+    if (bytes > 0) cache.release(bytes);
+    if (this.fetch !== null) cache.land(this.fetch);
   }
 }
 
