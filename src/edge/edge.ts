@@ -22,7 +22,7 @@ import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
 import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer } from './rtmp/server';
-import { rulesNamed } from './rules';
+import { rulesOf } from './rules';
 import { SiteTable } from './sites';
 
 export interface EdgeParts {
@@ -52,7 +52,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const flow = new Flow({
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
-    rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
+    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
     const behavior = sites.mediaBehavior(site.id);

@@ -328,15 +328,16 @@ class SharedFetch implements OriginListener {
       const page = errorPageFor(exchange, compiled, answer.block.status, answer.outcome);
       if (page !== null) {
         context.serve(page);
-      } else if (answered || exchange.request.method === 'HEAD') {
+      } else if (answered) {
         this.elsewhere.pass(one);
       } else {
         answered = true;
         const head = context.fields.miss(exchange, { ...answer, compiled }, false);
-        exchange.onAbort = body.attach(exchange.begin(head.block, head.own, bodyBytes));
+        if (exchange.request.method === 'HEAD') exchange.answer(head.block, head.own, null, bodyBytes);
+        else exchange.onAbort = body.attach(exchange.begin(head.block, head.own, bodyBytes));
       }
     }
-    if (!answered) body.abandon();
+    body.abandon();
   }
 
   /** The answer is for all whose requests select it. `block`: the head for the one who asked. */
