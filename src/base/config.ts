@@ -28,7 +28,7 @@ export const settings = {
   bind: { name: 'EDGEFRONT_BIND', kind: 'text', unit: 'address', default: '127.0.0.1', meaning: 'address of every listener' },
   apiPort: { ...port, name: 'EDGEFRONT_API_PORT', default: '8081', meaning: 'API' },
   httpPort: { ...port, name: 'EDGEFRONT_HTTP_PORT', default: '8080', meaning: 'viewers, HTTP (in `all`, edge n listens on +10·(n−1))' },
-  rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP (in `all`, edge n listens on +10·(n−1))' },
+  rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP and RTMPE (in `all`, edge n listens on +10·(n−1))' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
   workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },

@@ -21,7 +21,7 @@ import { Origins } from './origins';
 import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
 import { CachedMedia } from './rtmp/cached-media';
-import { startRtmpServer } from './rtmp/server';
+import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
 
@@ -49,7 +49,9 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
+  let rtmp: RtmpServer | null = null;
   const flow = new Flow({
+    unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
@@ -67,7 +69,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
       malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     });
     started.push({ close: () => server.close(drainMs) });
-    const rtmp = await startRtmpServer({
+    rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);

@@ -47,7 +47,10 @@ export class Flow {
     const { request } = exchange;
     const { sites, refusals } = this.context;
     const site = sites.find(request.host);
-    if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
+    if (site === null) {
+      if (this.context.unrouted?.(exchange) !== true) refusals.deny(exchange, null, 403, 'unknown-host');
+      return;
+    }
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
     if ((compiled.responseHeaders?.serverTimingPercent ?? null) !== null) exchange.routedAtMs = this.context.clock.monotonicMs();
