@@ -30,7 +30,7 @@ export class OriginGuard {
 
   /** Connects as undici does, to allowed addresses only. */
   connector(options: buildConnector.BuildOptions): buildConnector.connector {
-    const connect = buildConnector({ ...options, lookup: this.lookup } as buildConnector.BuildOptions);
+    const connect = buildConnector({ ...options, lookup: this.lookup });
     return (target, callback) => {
       // An address is not resolved, so nothing else would look at it before the connection is made.
       const literal = canonicalAddress(target.hostname.replace(/^\[|\]$/g, ''));
@@ -57,7 +57,7 @@ export class OriginGuard {
       const allowed = error === null ? addresses.filter(({ address }) => this.allows(address)) : [];
       const [first] = allowed;
       if (error !== null) callback(error, '');
-      else if (first === undefined) callback(refused(name) as NodeJS.ErrnoException, '');
+      else if (first === undefined) callback(refused(name), '');
       else if (options.all === true) callback(null, allowed);
       else callback(null, first.address, first.family);
     });
