@@ -52,6 +52,7 @@ export const settings = {
   storePost: { ...onOff, name: 'EDGEFRONT_STORE_POST', meaning: 'the answer to a POST that names its own target in `Content-Location`, and a lifetime, answers later GETs; unset: as the rules say (`off`, `on`)' },
   cacheStatus: { name: 'EDGEFRONT_CACHE_STATUS', kind: 'choice', unit: '', default: 'off', choices: ['off', 'on'], meaning: 'whether answers of an edge carry `Cache-Status` (RFC 9211)' },
   geoDatabase: { name: 'EDGEFRONT_GEO_DATABASE', kind: 'text', unit: 'path', default: null, meaning: 'MMDB that edges look countries up in, read anew when it changes; unset: the one that comes with Edgefront (ip-location-db, CC0)' },
+  originAllow: { name: 'EDGEFRONT_ORIGIN_ALLOW', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses that origins may have besides public ones, e.g. 10.0.0.0/8; unset: none, with `all` this machine\'s own (127.0.0.0/8, ::1)' },
   originEndpoints: { name: 'EDGEFRONT_ORIGIN_ENDPOINTS', kind: 'text', unit: 'path', default: null, meaning: 'JSON of the keys that edges sign requests to origins with, and of where origins really are; mode 0600, read anew when it changes; unset: nothing is signed' },
   proxyProtocolFrom: { name: 'EDGEFRONT_PROXY_PROTOCOL_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of load balancers whose connections to edges begin with a PROXY protocol header (version 1 or 2), which is then required and believed; unset: nobody\'s do' },
   forwardedFrom: { name: 'EDGEFRONT_FORWARDED_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of proxies whose `X-Forwarded-For` tells the viewer\'s address; unset: nobody\'s is believed' },
@@ -125,7 +126,7 @@ export function nodeNameOf(config: Config): string {
  * The ranges a setting lists, with commas between.
  * @throws Fault `bad-setting`
  */
-export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFrom'): IpRanges {
+export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFrom' | 'originAllow'): IpRanges {
   const ranges = IpRanges.of((config[key] ?? '').split(',').map((text) => text.trim()).filter((text) => text !== ''));
   if (ranges === null) throw new Fault('bad-setting', 'machine', `${settings[key].name} must be a list of addresses and CIDR ranges, e.g. 192.0.2.0/24, 2001:db8::/32`);
   return ranges;

@@ -10,6 +10,7 @@ import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
+import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
@@ -48,7 +49,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const sites = new SiteTable();
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
+  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
