@@ -8,7 +8,7 @@ import { AnswerFields } from './answer-fields';
 import type { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
-import { Fetcher, rangesOf } from './fetching';
+import { Fetcher } from './fetching';
 import type { Admitted, FlowContext, FlowParts } from './flow-parts';
 import type { Exchange, RequestHandler } from './http/exchange';
 import { failureOf } from './origin-failures';
@@ -20,6 +20,7 @@ import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
 import { behaviorFor, type CompiledBehavior } from './sites';
+import { isUnshared } from './unshared';
 import { selectedKey } from './variants';
 import { withViewerFields } from './viewer-fields';
 import { plain, type Wanted } from './wanted';
@@ -125,16 +126,8 @@ export class Flow {
     // Of an object that is stored whole, all of a newer one is wanted.
     const range = object === null || object.parts !== null ? rangeToAsk(request, this.partBytes) : null;
     if (object === null && request.method === 'HEAD') this.pass(admitted, 'method');
-    else if (object === null && this.isUnshared(wanted, range, nowMs)) this.pass(admitted, range === null ? 'uri-miss' : 'partial');
+    else if (object === null && isUnshared(wanted, range, nowMs)) this.pass(admitted, range === null ? 'uri-miss' : 'partial');
     else this.fetcher.begin(wanted, exchange, object, range);
-  }
-
-  /** True when the last answer to the same question could not be shared. */
-  private isUnshared({ compiled, key }: Wanted, range: string | null, nowMs: number): boolean {
-    const { unshared } = compiled.space;
-    if (unshared.size === 0) return false;
-    const untilMs = Math.max(unshared.get(key) ?? 0, range === null ? 0 : unshared.get(rangesOf(key)) ?? 0);
-    return untilMs > nowMs;
   }
 
   private stored(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void {

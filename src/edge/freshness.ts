@@ -72,7 +72,8 @@ export function reuseOf(status: number, fields: Fields, bounds: TtlBounds, nowMs
   const ageS = initialAgeS(fields, context.requestedMs ?? nowMs, nowMs);
   const ttlS = boundedS(status, lifetimeS - ageS, bounds, context.rules);
   // A lifetime of zero: worth keeping only if the origin can be asked whether it changed, or if it may be served stale.
-  if (ttlS <= 0 && field(fields, 'etag') === undefined && field(fields, 'last-modified') === undefined) return pass('zero-ttl');
+  const useful = status < 500 && (field(fields, 'etag') !== undefined || field(fields, 'last-modified') !== undefined);
+  if (ttlS <= 0 && !useful) return pass('zero-ttl');
   return { kind: 'store', ttlS: Math.max(0, ttlS), ageS, ...staleness(control, Math.min(0, ttlS), bounds, context.rules), withheld: [...control.noCacheFields, ...control.privateFields] };
 }
 
