@@ -3,27 +3,20 @@
 //   node bench/large.mjs [--gigabytes 5] [--viewers 10] [--cache-bytes 268435456]
 //
 // Content is made where it is sent and made again where it is compared; nothing of it touches the disk.
-import { fork, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { createServer } from 'node:net';
-import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inWorkplace, option, sleep } from './processes.mjs';
+import { edgefront, need, root } from './systems.mjs';
 
 const self = fileURLToPath(import.meta.url);
-const root = path.dirname(path.dirname(self));
-const require = createRequire(import.meta.url);
+const bodyBytes = Math.round(Number(option('gigabytes', '5')) * 1e9);
+const viewers = Number(option('viewers', '10'));
+const cacheBytes = Number(option('cache-bytes', '268435456'));
 
-const option = (name, fallback) => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
-};
-const bodyBytes = Math.round(option('gigabytes', 5) * 1e9);
-const viewers = option('viewers', 10);
-const cacheBytes = option('cache-bytes', 268_435_456);
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const readyPath = '/ready';
 
 // Content: a table of a prime length over and over, so that no two parts or pages are alike, each page with its own number in front.
 const pageBytes = 4_096;
@@ -49,6 +42,10 @@ function fill(target, start) {
 /** The origin, a process of its own: tells its parent of every request and of the bytes that were taken. */
 function runOrigin() {
   const server = http.createServer((request, response) => {
+    if (request.url === readyPath) {
+      response.end('ready');
+      return;
+    }
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const start = range === null ? 0 : Number(range[1]);
     const end = range === null || range[2] === '' ? bodyBytes : Math.min(bodyBytes, Number(range[2]) + 1);
@@ -103,54 +100,17 @@ function runViewers({ port, host }) {
   }
 }
 
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
-
-const childrenOf = (pid) => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((name) => {
-  try { return readFileSync(`/proc/${name}/stat`, 'utf8').split(') ')[1].split(' ')[1] === String(pid); } catch { return false; }
-}).map(Number);
 const residentBytes = (pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 function cpuS(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-async function startEdgefront(work, originPort, stops) {
-  const { CloudFrontClient, CreateDistributionCommand, waitUntilDistributionDeployed } = require('@aws-sdk/client-cloudfront');
-  const [api, edge, worker] = [await freePort(), await freePort(), await freePort()];
-  const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
-  const system = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'all'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      ...process.env, EDGEFRONT_DATA_DIR: path.join(work, 'data'), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(edge), EDGEFRONT_WORKER_PORT: String(worker),
-      EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey, EDGEFRONT_CACHE_BYTES: String(cacheBytes),
-    },
-  });
-  stops.push(() => system.kill('SIGTERM'));
-  await new Promise((resolve, reject) => {
-    system.stdout.on('data', (text) => { if (String(text).includes('Edgefront is up')) resolve(); });
-    system.on('exit', () => reject(new Error('Edgefront ended')));
-  });
-  const client = new CloudFrontClient({ endpoint: `http://127.0.0.1:${api}`, region: 'us-east-1', credentials });
-  const { Distribution } = await client.send(new CreateDistributionCommand({ DistributionConfig: {
-    CallerReference: 'large', Comment: '', Enabled: true,
-    Origins: { Quantity: 1, Items: [{ Id: 'o', DomainName: '127.0.0.1', CustomOriginConfig: { HTTPPort: originPort, HTTPSPort: 443, OriginProtocolPolicy: 'http-only' } }] },
-    DefaultCacheBehavior: { TargetOriginId: 'o', ViewerProtocolPolicy: 'allow-all', CachePolicyId: '658327ea-f89d-4fab-a63d-7e88639e58f6' },
-  } }));
-  await waitUntilDistributionDeployed({ client, maxWaitTime: 60, minDelay: 1, maxDelay: 2 }, { Id: Distribution.Id });
-  const pid = childrenOf(system.pid).find((candidate) => readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('main.js\0edge'));
-  return { port: edge, host: Distribution.DomainName, pid };
-}
-
 const megabytes = (bytes) => Math.round(bytes / 1e6);
 
-async function measure(work, stops) {
-  const origin = fork(self, ['--gigabytes', String(bodyBytes / 1e9)], { env: { ...process.env, EDGEFRONT_LARGE_ROLE: 'origin' } });
-  stops.push(() => origin.kill('SIGTERM'));
+async function measure(place) {
+  const origin = fork(self, process.argv.slice(2), { env: { ...process.env, EDGEFRONT_LARGE_ROLE: 'origin' } });
+  place.onClose(() => origin.kill('SIGTERM'));
   const requests = [];
   let sentBytes = 0;
   const originPort = await new Promise((resolve) => {
@@ -160,12 +120,13 @@ async function measure(work, stops) {
       if (message.sent !== undefined) sentBytes += message.sent;
     });
   });
-  const edge = await startEdgefront(work, originPort, stops);
+  const { port, host, pids } = await edgefront(place, originPort, { readyPath, settings: { EDGEFRONT_CACHE_BYTES: String(cacheBytes) } });
+  const edge = { port, host, pid: pids[0] };
   const idleBytes = residentBytes(edge.pid);
   const beganMs = performance.now();
   const beganCpuS = cpuS(edge.pid);
-  const crowd = fork(self, ['--gigabytes', String(bodyBytes / 1e9), '--viewers', String(viewers)], { env: { ...process.env, EDGEFRONT_LARGE_ROLE: 'viewers', EDGEFRONT_LARGE_TARGET: JSON.stringify(edge) } });
-  stops.push(() => crowd.kill('SIGTERM'));
+  const crowd = fork(self, process.argv.slice(2), { env: { ...process.env, EDGEFRONT_LARGE_ROLE: 'viewers', EDGEFRONT_LARGE_TARGET: JSON.stringify(edge) } });
+  place.onClose(() => crowd.kill('SIGTERM'));
   const samples = [];
   const sampler = setInterval(() => samples.push(residentBytes(edge.pid)), 100);
   let lastTold = 0;
@@ -189,26 +150,15 @@ async function measure(work, stops) {
   };
 }
 
-async function main() {
-  if (!existsSync(path.join(root, 'dist/main.js'))) throw new Error('dist/ is missing: npm run build');
-  const work = mkdtempSync(path.join(os.tmpdir(), 'edgefront-large-'));
-  const stops = [];
-  try {
-    const result = await measure(work, stops);
-    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    mkdirSync(path.join(root, 'bench/results'), { recursive: true });
-    writeFileSync(path.join(root, 'bench/results/large.json'), JSON.stringify(result, null, 2));
-  } catch (error) {
-    process.stderr.write(`large: ${error.message}\n`);
-    process.exitCode = 1;
-  } finally {
-    for (const stop of stops.reverse()) stop();
-    await sleep(3000);
-    rmSync(work, { recursive: true, force: true });
-  }
+async function main(place) {
+  need();
+  const result = await measure(place);
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  mkdirSync(path.join(root, 'bench/results'), { recursive: true });
+  writeFileSync(path.join(root, 'bench/results/large.json'), JSON.stringify(result, null, 2));
 }
 
 const role = process.env.EDGEFRONT_LARGE_ROLE;
 if (role === 'origin') runOrigin();
 else if (role === 'viewers') runViewers(JSON.parse(process.env.EDGEFRONT_LARGE_TARGET));
-else await main();
+else await inWorkplace('large', main);

@@ -60,7 +60,7 @@ async function asTheOriginSays(client) {
  * A whole Edgefront with one edge and one distribution, which allows every method and forwards everything.
  * @param {{settings?: Record<string, string>, readyPath: string, name?: string, cachePolicyId?: string}} options
  *   `readyPath`: the origin answers it with 200; `cachePolicyId`: if not given, what is cached is left to the origin
- * @returns {Promise<System>}
+ * @returns {Promise<System & {client: import('@aws-sdk/client-cloudfront').CloudFrontClient, distributionId: string}>}
  */
 export async function edgefront(place, originPort, { settings = {}, readyPath, name = 'Edgefront', cachePolicyId }) {
   const [api, edge, worker] = [await freePort(), await freePort(), await freePort()];
@@ -82,10 +82,10 @@ export async function edgefront(place, originPort, { settings = {}, readyPath, n
       AllowedMethods: { Quantity: 7, Items: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'], CachedMethods: { Quantity: 2, Items: ['GET', 'HEAD'] } },
     },
   } }));
-  client.destroy();
+  place.onClose(() => client.destroy());
   const host = Distribution.DomainName;
   await until(async () => (await ask(edge, host, readyPath)).status === 200, `${name}'s distribution`);
-  return { name, port: edge, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront' };
+  return { name, port: edge, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront', client, distributionId: Distribution.Id };
 }
 
 /**

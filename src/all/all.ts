@@ -20,6 +20,8 @@ const restartMsMax = 10_000;
 const steadyMs = 30_000;
 const startMsMax = 120_000;
 const closeMsMax = 10_000;
+/** What one tries first is in front of something that runs beside it. */
+const thisMachine = '127.0.0.0/8, ::1';
 
 export interface AllParts {
   readonly config: Config;
@@ -51,7 +53,7 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
     await Promise.all(control.map((child) => child.start()));
     await Promise.all(edges.map((edge) => edge.start()));
     await healthy(config);
-    process.stdout.write(welcome(config, readAdministrator(config)));
+    process.stdout.write(welcome(config, config.originAllow ?? thisMachine, readAdministrator(config)));
     return { close: () => closeAll(services) };
   } catch (thrown) {
     await closeAll(services).catch((failure: unknown) => log.error('closing failed', { detail: messageOf(failure) }));
@@ -66,7 +68,7 @@ function edgesOf(config: Config, shared: Readonly<Record<string, string>>, log: 
     makeDirectory(dataDir);
     // An edge gets neither the database nor the administrator's secret: it has no use for them.
     const environment = {
-      ...shared, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
+      ...shared, EDGEFRONT_ORIGIN_ALLOW: config.originAllow ?? thisMachine, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
       EDGEFRONT_RTMP_PORT: String(config.rtmpPort === 0 ? 0 : config.rtmpPort + 10 * i),
     };
     return new Child(name, 'edge', { ...environment, DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' }, log, clock);

@@ -2,7 +2,7 @@
 import { apiUrlOf, edgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
-export function welcome(config: Config, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
+export function welcome(config: Config, originAllow: string, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
   const api = apiUrlOf(config);
   const edges = Array.from({ length: config.edges }, (_, n) => edgeUrlOf(config, n));
   const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
@@ -12,6 +12,7 @@ Edgefront is up.
   API      ${api}
   docs     ${api}/reference
   edges    ${edges.join('  ')}
+  origins  may have public addresses and ${originAllow} (EDGEFRONT_ORIGIN_ALLOW)
   data     ${config.dataDir}
   key id   ${administrator.accessKeyId}
   secret   ${administrator.secretAccessKey ?? '(as given by EDGEFRONT_SECRET_ACCESS_KEY)'}

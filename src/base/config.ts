@@ -18,6 +18,8 @@ export interface Setting {
   readonly meaning: string;
 }
 
+/** Unset: something else decides. */
+const onOff = { kind: 'choice', unit: '', default: null, choices: ['off', 'on'] } as const;
 const port = { kind: 'integer', unit: 'port', min: 0, max: 65_535 } as const;
 
 export const settings = {
@@ -26,7 +28,7 @@ export const settings = {
   bind: { name: 'EDGEFRONT_BIND', kind: 'text', unit: 'address', default: '127.0.0.1', meaning: 'address of every listener' },
   apiPort: { ...port, name: 'EDGEFRONT_API_PORT', default: '8081', meaning: 'API' },
   httpPort: { ...port, name: 'EDGEFRONT_HTTP_PORT', default: '8080', meaning: 'viewers, HTTP (in `all`, edge n listens on +10·(n−1))' },
-  rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP (in `all`, edge n listens on +10·(n−1))' },
+  rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP and RTMPE (in `all`, edge n listens on +10·(n−1))' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
   workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
@@ -39,9 +41,18 @@ export const settings = {
   pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
   cacheBytes: { name: 'EDGEFRONT_CACHE_BYTES', kind: 'integer', unit: 'bytes', default: '268435456', min: 1_048_576, max: 1_099_511_627_776, meaning: 'memory an edge gives to cached objects' },
   cacheObjectBytesMax: { name: 'EDGEFRONT_CACHE_OBJECT_BYTES_MAX', kind: 'integer', unit: 'bytes', default: '67108864', min: 1024, max: 1_099_511_627_776, meaning: 'a larger object is not kept whole: it streams through a window, and the parts that ranges ask for are kept' },
-  cacheRules: { name: 'EDGEFRONT_CACHE_RULES', kind: 'choice', unit: '', default: 'cloudfront', choices: ['cloudfront', 'rfc'], meaning: 'which rules an edge caches by where the two differ: CloudFront\'s, or RFC 9111 to the letter (requests\' Cache-Control obeyed, other methods passed, no TTL floors, lifetimes guessed, nothing stale on 5xx unless allowed)' },
+  cacheRules: { name: 'EDGEFRONT_CACHE_RULES', kind: 'choice', unit: '', default: 'cloudfront', choices: ['cloudfront', 'rfc'], meaning: 'which rules an edge caches by where the two differ: CloudFront\'s, or the RFCs\' to the letter; each of the eight below can be set by itself' },
+  requestDirectives: { ...onOff, name: 'EDGEFRONT_REQUEST_DIRECTIVES', meaning: 'requests\' own `Cache-Control` and `Pragma` are obeyed; unset: as `EDGEFRONT_CACHE_RULES` says (`off`, `on`)' },
+  otherMethods: { ...onOff, name: 'EDGEFRONT_OTHER_METHODS', meaning: 'methods beyond CloudFront\'s seven reach the origin where a behaviour allows all seven; unset: as the rules say (`off`, `on`)' },
+  ttlFloors: { ...onOff, name: 'EDGEFRONT_TTL_FLOORS', meaning: 'minimum TTL and error caching TTL count against what the origin says; unset: as the rules say (`on`, `off`)' },
+  heuristicFreshness: { ...onOff, name: 'EDGEFRONT_HEURISTIC_FRESHNESS', meaning: 'an answer that names no lifetime gets a tenth of its age at most, instead of the default TTL; unset: as the rules say (`off`, `on`)' },
+  staleOnError: { ...onOff, name: 'EDGEFRONT_STALE_ON_ERROR', meaning: 'a stale answer stands in for a 5xx without `stale-if-error`; unset: as the rules say (`on`, `off`)' },
+  storeAuthorized: { ...onOff, name: 'EDGEFRONT_STORE_AUTHORIZED', meaning: 'where the cache key holds `Authorization`, answers are shared by requests with the same one; unset: as the rules say (`on`, `off`)' },
+  storeSetCookie: { ...onOff, name: 'EDGEFRONT_STORE_SET_COOKIE', meaning: 'answers with `Set-Cookie` may be stored and given to others; unset: as the rules say (`on`, `on`)' },
+  storePost: { ...onOff, name: 'EDGEFRONT_STORE_POST', meaning: 'the answer to a POST that names its own target in `Content-Location`, and a lifetime, answers later GETs; unset: as the rules say (`off`, `on`)' },
   cacheStatus: { name: 'EDGEFRONT_CACHE_STATUS', kind: 'choice', unit: '', default: 'off', choices: ['off', 'on'], meaning: 'whether answers of an edge carry `Cache-Status` (RFC 9211)' },
   geoDatabase: { name: 'EDGEFRONT_GEO_DATABASE', kind: 'text', unit: 'path', default: null, meaning: 'MMDB that edges look countries up in, read anew when it changes; unset: the one that comes with Edgefront (ip-location-db, CC0)' },
+  originAllow: { name: 'EDGEFRONT_ORIGIN_ALLOW', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses that origins may have besides public ones, e.g. 10.0.0.0/8; unset: none, with `all` this machine\'s own (127.0.0.0/8, ::1)' },
   originEndpoints: { name: 'EDGEFRONT_ORIGIN_ENDPOINTS', kind: 'text', unit: 'path', default: null, meaning: 'JSON of the keys that edges sign requests to origins with, and of where origins really are; mode 0600, read anew when it changes; unset: nothing is signed' },
   proxyProtocolFrom: { name: 'EDGEFRONT_PROXY_PROTOCOL_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of load balancers whose connections to edges begin with a PROXY protocol header (version 1 or 2), which is then required and believed; unset: nobody\'s do' },
   forwardedFrom: { name: 'EDGEFRONT_FORWARDED_FROM', kind: 'text', unit: 'CIDR, …', default: null, meaning: 'addresses of proxies whose `X-Forwarded-For` tells the viewer\'s address; unset: nobody\'s is believed' },
@@ -56,6 +67,7 @@ export const settings = {
 
 type SettingKey = keyof typeof settings;
 type ValueOf<S> = S extends { kind: 'integer' } ? number
+  : S extends { kind: 'choice'; default: null; choices: readonly (infer Choice)[] } ? Choice | null
   : S extends { kind: 'choice'; choices: readonly (infer Choice)[] } ? Choice
   : S extends { default: null } ? string | null
   : string;
@@ -114,7 +126,7 @@ export function nodeNameOf(config: Config): string {
  * The ranges a setting lists, with commas between.
  * @throws Fault `bad-setting`
  */
-export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFrom'): IpRanges {
+export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFrom' | 'originAllow'): IpRanges {
   const ranges = IpRanges.of((config[key] ?? '').split(',').map((text) => text.trim()).filter((text) => text !== ''));
   if (ranges === null) throw new Fault('bad-setting', 'machine', `${settings[key].name} must be a list of addresses and CIDR ranges, e.g. 192.0.2.0/24, 2001:db8::/32`);
   return ranges;

@@ -10,6 +10,7 @@ import { GeoDatabase } from '../geo/geo';
 import type { Purge, Site } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
+import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
@@ -21,8 +22,8 @@ import { Origins } from './origins';
 import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
 import { CachedMedia } from './rtmp/cached-media';
-import { startRtmpServer } from './rtmp/server';
-import { rulesNamed } from './rules';
+import { startRtmpServer, type RtmpServer } from './rtmp/server';
+import { rulesOf } from './rules';
 import { SiteTable } from './sites';
 
 export interface EdgeParts {
@@ -48,11 +49,13 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   const sites = new SiteTable();
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints });
+  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  let rtmp: RtmpServer | null = null;
   const flow = new Flow({
+    unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
-    rules: rulesNamed(config.cacheRules), cacheStatus: config.cacheStatus === 'on',
+    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
     const behavior = sites.mediaBehavior(site.id);
@@ -67,7 +70,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
       malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     });
     started.push({ close: () => server.close(drainMs) });
-    const rtmp = await startRtmpServer({
+    rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);

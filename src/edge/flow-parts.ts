@@ -27,6 +27,8 @@ export interface FlowParts {
   readonly compressors: Compressors;
   readonly objectBytesMax: number;
   readonly rules: CacheRules;
+  /** Is offered requests for hosts that no web site has; false: it does not want it. */
+  readonly unrouted?: (exchange: Exchange) => boolean;
   /** Answers carry Cache-Status (RFC 9211). */
   readonly cacheStatus: boolean;
 }

@@ -8,7 +8,7 @@ import { AnswerFields } from './answer-fields';
 import type { StoredObject } from './cache/cache';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
-import { Fetcher, rangesOf } from './fetching';
+import { Fetcher } from './fetching';
 import type { Admitted, FlowContext, FlowParts } from './flow-parts';
 import type { Exchange, RequestHandler } from './http/exchange';
 import { failureOf } from './origin-failures';
@@ -21,6 +21,7 @@ import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
 import { behaviorFor, type CompiledBehavior, type CompiledSite } from './sites';
 import { trialAnswer, withoutTrialCookie } from './trial';
+import { isUnshared } from './unshared';
 import { selectedKey } from './variants';
 import { withViewerFields } from './viewer-fields';
 import { plain, type Wanted } from './wanted';
@@ -47,7 +48,10 @@ export class Flow {
   readonly handle: RequestHandler = (exchange) => {
     const { refusals } = this.context;
     const site = this.siteFor(exchange);
-    if (site === null) { refusals.deny(exchange, null, 403, 'unknown-host'); return; }
+    if (site === null) {
+      if (this.context.unrouted?.(exchange) !== true) refusals.deny(exchange, null, 403, 'unknown-host');
+      return;
+    }
     const { request } = exchange;
     const path = request.path === '/' && site.site.defaultRootObject !== '' ? `/${site.site.defaultRootObject}` : request.path;
     const compiled = behaviorFor(site, path);
@@ -139,16 +143,8 @@ export class Flow {
     // Of an object that is stored whole, all of a newer one is wanted.
     const range = object === null || object.parts !== null ? rangeToAsk(request, this.partBytes) : null;
     if (object === null && request.method === 'HEAD') this.pass(admitted, 'method');
-    else if (object === null && this.isUnshared(wanted, range, nowMs)) this.pass(admitted, range === null ? 'uri-miss' : 'partial');
+    else if (object === null && isUnshared(wanted, range, nowMs)) this.pass(admitted, range === null ? 'uri-miss' : 'partial');
     else this.fetcher.begin(wanted, exchange, object, range);
-  }
-
-  /** True when the last answer to the same question could not be shared. */
-  private isUnshared({ compiled, key }: Wanted, range: string | null, nowMs: number): boolean {
-    const { unshared } = compiled.space;
-    if (unshared.size === 0) return false;
-    const untilMs = Math.max(unshared.get(key) ?? 0, range === null ? 0 : unshared.get(rangesOf(key)) ?? 0);
-    return untilMs > nowMs;
   }
 
   private stored(exchange: Exchange, object: StoredObject, wanted: Wanted, nowMs: number): void {

@@ -7,7 +7,7 @@ import { combined, field, type Fields } from '../protocol/http/fields';
 import { rulesNamed, type CacheRules } from './rules';
 
 /** Why a response is not stored; reaches the log. */
-export type NotStored = StorageBan | 'zero-ttl' | 'status' | 'partial' | 'vary-any' | 'unframed' | 'too-large' | 'request-no-store' | 'validator-mismatch';
+export type NotStored = StorageBan | 'zero-ttl' | 'status' | 'partial' | 'vary-any' | 'unframed' | 'too-large' | 'set-cookie';
 
 /** What is kept beside a stored response, all of it decided when it arrives. */
 export interface Kept {
@@ -59,6 +59,7 @@ const keptByDefault = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308]);
 export function reuseOf(status: number, fields: Fields, bounds: TtlBounds, nowMs: number, context: ReuseContext = plainContext): Reuse {
   if (status < 200 || status === 206 || status === 304) return pass('partial');
   if (combined(fields, 'vary')?.split(',').some((name) => name.trim() === '*') === true) return pass('vary-any');
+  if (!context.rules.storeSetCookie && field(fields, 'set-cookie') !== undefined) return pass('set-cookie');
   const directives = responseDirectives(fields);
   const { control } = directives;
   const ban = storageBan(status, control, context.authorized);
@@ -71,7 +72,8 @@ export function reuseOf(status: number, fields: Fields, bounds: TtlBounds, nowMs
   const ageS = initialAgeS(fields, context.requestedMs ?? nowMs, nowMs);
   const ttlS = boundedS(status, lifetimeS - ageS, bounds, context.rules);
   // A lifetime of zero: worth keeping only if the origin can be asked whether it changed, or if it may be served stale.
-  if (ttlS <= 0 && field(fields, 'etag') === undefined && field(fields, 'last-modified') === undefined) return pass('zero-ttl');
+  const useful = status < 500 && (field(fields, 'etag') !== undefined || field(fields, 'last-modified') !== undefined);
+  if (ttlS <= 0 && !useful) return pass('zero-ttl');
   return { kind: 'store', ttlS: Math.max(0, ttlS), ageS, ...staleness(control, Math.min(0, ttlS), bounds, context.rules), withheld: [...control.noCacheFields, ...control.privateFields] };
 }
 

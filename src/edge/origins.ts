@@ -9,6 +9,7 @@ import type { Service } from '../base/service';
 import type { Fields } from '../protocol/http/fields';
 import type { SiteOrigin } from '../snapshot/site';
 import type { OriginEndpoints } from './access/origin-endpoints';
+import type { OriginGuard } from './access/origin-guard';
 import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
@@ -42,6 +43,7 @@ export interface OriginsParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly endpoints: OriginEndpoints;
+  readonly guard: OriginGuard;
 }
 
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
@@ -68,13 +70,13 @@ export class Origins implements Service {
   send(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener): void {
     const again = body === null && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS');
     const destined = this.destined(origin, request, body !== null);
-    this.attempt(destined.origin, destined.request, body, listener, again ? origin.connectionAttempts : 1);
+    this.attempt(destined, body, listener, again ? origin.connectionAttempts : 1);
   }
 
   /** Where the operator says the origin is, with the operator's signature if it is to have one. */
   private destined(origin: SiteOrigin, request: OriginRequest, hasBody: boolean): Destined {
     const endpoint = this.parts.endpoints.find(origin.host);
-    const moved = endpoint === null ? { origin, request } : redirected({ origin, request }, endpoint);
+    const moved = endpoint === null ? { origin, request, namedBy: 'distribution' as const } : redirected(origin, request, endpoint);
     if (!isToBeSigned(origin, request)) return moved;
     if (endpoint === null || endpoint.key === null) {
       // Unsigned, it reads no more than anybody may.
@@ -82,7 +84,7 @@ export class Origins implements Service {
       this.keyless.set(origin.host, true);
       return moved;
     }
-    return { origin: moved.origin, request: signed(moved, origin.host, endpoint, hasBody, this.clock.nowMs()) };
+    return { ...moved, request: signed(moved, origin.host, endpoint, hasBody, this.clock.nowMs()) };
   }
 
   async close(): Promise<void> {
@@ -92,8 +94,9 @@ export class Origins implements Service {
     await Promise.all(pools.map((entry) => entry.pool.destroy()));
   }
 
-  private attempt(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener, left: number): void {
-    const entry = this.poolFor(origin, request.secure);
+  private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): void {
+    const { origin, request } = destined;
+    const entry = this.poolFor(destined);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
       return;
@@ -101,7 +104,7 @@ export class Origins implements Service {
     entry.queued += 1;
     entry.usedAtMs = this.clock.monotonicMs();
     const failed = (fault: Fault): void => {
-      if (left > 1) this.attempt(origin, request, body, listener, left - 1);
+      if (left > 1) this.attempt(destined, body, listener, left - 1);
       else listener.onError(fault);
     };
     const handler = new ResponseHandler(listener, failed, origin.completionTimeoutS, () => { entry.queued -= 1; });
@@ -111,13 +114,13 @@ export class Origins implements Service {
     );
   }
 
-  private poolFor(origin: SiteOrigin, secure: boolean): PoolEntry {
+  private poolFor({ origin, request: { secure }, namedBy }: Destined): PoolEntry {
     const port = secure ? origin.httpsPort : origin.httpPort;
-    const name = JSON.stringify([origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
+    const name = JSON.stringify([namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin)), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
@@ -133,8 +136,16 @@ export class Origins implements Service {
   }
 }
 
-function poolOptions(origin: SiteOrigin): Pool.Options {
+/** @param guard null: the operator named the address, and may name any */
+function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Options {
   const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
+  const connect = {
+    timeout: origin.connectionTimeoutS * 1000,
+    autoSelectFamily: true,
+    ...(versions.length > 0
+      ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
+      : {}),
+  };
   return {
     connections: connectionsMax,
     pipelining: 1,
@@ -144,13 +155,7 @@ function poolOptions(origin: SiteOrigin): Pool.Options {
     keepAliveMaxTimeout: origin.keepAliveS * 1000,
     maxHeaderSize: responseHeadBytesMax,
     allowH2: false,
-    connect: {
-      timeout: origin.connectionTimeoutS * 1000,
-      autoSelectFamily: true,
-      ...(versions.length > 0
-        ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
-        : {}),
-    },
+    connect: guard === null ? connect : guard.connector(connect),
   };
 }
 

@@ -1,8 +1,8 @@
-// One request, one answer, nothing stored: writes, heads and parts of what is not at hand, and what may not be shared.
+// One request, one answer for it alone: writes, heads and parts of what is not at hand, and what may not be shared.
 import type { Fault } from '../base/fault';
 import type { Fields } from '../protocol/http/fields';
 import { StreamedBody, type BodySource } from './cache/body';
-import type { StoredObject } from './cache/cache';
+import type { InFlight, StoredObject } from './cache/cache';
 import { codeAnswer } from './coded-answer';
 import type { Compressor } from './compressor';
 import { errorPageFor } from './error-pages';
@@ -13,9 +13,10 @@ import { spoilByWrite } from './invalidation';
 import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome, type Forwarded } from './outcome';
+import { mayStorePost, postToStore, type StorePost } from './post-storing';
 import { viewerFields } from './response-fields';
 import { renewByHead } from './revalidation';
-import { forwardsCookies, sentAgeS } from './storing';
+import { forwardsCookies, sentAgeS, type OriginHead } from './storing';
 import { plain } from './wanted';
 
 export interface Passed extends Admitted {
@@ -47,10 +48,17 @@ class PassedAnswer implements OriginListener {
   private compressor: Compressor | null = null;
   /** Another answer went out instead; what still comes of this one is not heard. */
   private turnedAway = false;
+  private storePost: StorePost | null = null;
+  /** Compared with purges that come meanwhile, if the answer may be stored. */
+  private readonly fetch: InFlight | null = null;
 
   constructor(
     private readonly context: FlowContext, private readonly passed: Passed, private readonly requestedWallMs: number, private readonly requestedAtMs: number,
-  ) {}
+  ) {
+    if (!mayStorePost(context, passed)) return;
+    this.fetch = { bornSeq: context.cache.seq };
+    context.cache.takeOff(this.fetch);
+  }
 
   viewerLeft(): void { this.gone = true; }
 
@@ -90,19 +98,27 @@ class PassedAnswer implements OriginListener {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
     }
-    this.body = new StreamedBody(coded.source, false, bodyBytes, 0, () => false);
+    // What is compressed on its way goes to this viewer only.
+    if (this.fetch !== null && coded.compressor === null) this.storePost = postToStore(this.context, this.passed, this.headOf(status, fields), this.fetch);
+    const { cache, objectBytesMax } = this.context;
+    this.body = new StreamedBody(coded.source, this.storePost !== null, bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     exchange.onAbort = this.body.attach(exchange.begin(head.block, head.own, bodyBytes));
   }
 
   onData(piece: Buffer): void { if (this.body?.open === true) (this.compressor ?? this.body).push(piece); }
 
   onEnd(): void {
-    if (this.compressor !== null) this.compressor.end();
-    else if (this.body?.open === true) this.body.finish();
+    const { body, compressor } = this;
+    if (compressor !== null) compressor.end();
+    const kept = compressor === null && body?.open === true && body.mode === 'keeping';
+    if (compressor === null && body?.open === true) body.finish();
+    this.land();
+    if (kept) this.storePost?.(body);
   }
 
   onError(fault: Fault): void {
     const { exchange, compiled } = this.passed;
+    this.land();
     if (this.body !== null) {
       this.compressor?.drop();
       this.body.fail();
@@ -117,8 +133,18 @@ class PassedAnswer implements OriginListener {
     const { exchange, compiled, path, stored } = this.passed;
     if (stored === null) return;
     const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
-    const { requestedWallMs, requestedAtMs } = this;
-    renewByHead(this.context, wanted, stored, { status: 200, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs });
+    renewByHead(this.context, wanted, stored, this.headOf(200, fields));
+  }
+
+  private headOf(status: number, fields: Fields): OriginHead {
+    return { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs, requestedAtMs: this.requestedAtMs };
+  }
+
+  private land(): void {
+    const { cache } = this.context;
+    const bytes = this.body?.takeReserved() ?? 0;
+    if (bytes > 0) cache.release(bytes);
+    if (this.fetch !== null) cache.land(this.fetch);
   }
 }
 

@@ -23,9 +23,9 @@ export function demandedReusability(object: StoredObject, demand: CacheControl, 
 /** How an origin failed: it answered 5xx, or not at all. */
 export type OriginFailure = 'error' | 'gone';
 
-/** True while the object may stand in for an origin that failed; @param nowMs monotonic */
+/** True while the object may stand in for an origin that failed: a failure that was kept is no better than the new one; @param nowMs monotonic */
 export function mayStandIn(object: StoredObject, failure: OriginFailure, nowMs: number): boolean {
   const { freshUntilMs, staleIfErrorMs, staleIfGoneMs } = object.freshness;
   const allowedMs = failure === 'gone' ? staleIfGoneMs : staleIfErrorMs;
-  return allowedMs > 0 && freshUntilMs + allowedMs > nowMs;
+  return object.block.status < 500 && allowedMs > 0 && freshUntilMs + allowedMs > nowMs;
 }

@@ -70,7 +70,7 @@ export function renewByHead(context: FlowContext, wanted: Wanted, stored: Stored
 }
 
 /**
- * True when the answer to a HEAD describes the stored object; otherwise the origin has another one by now.
+ * True when the 200 to a HEAD describes the stored object; otherwise the origin has another one by now.
  * @param bodyBytes announced by the answer; null: not said
  */
 function describes(headFields: Fields, bodyBytes: number | null, object: StoredObject): boolean {
@@ -78,5 +78,5 @@ function describes(headFields: Fields, bodyBytes: number | null, object: StoredO
     const said = field(headFields, name);
     return said === undefined || said === field(object.block.fields, name);
   };
-  return same('etag') && same('last-modified') && (bodyBytes === null || bodyBytes === object.bodyBytes);
+  return object.block.status === 200 && same('etag') && same('last-modified') && (bodyBytes === null || bodyBytes === object.bodyBytes);
 }

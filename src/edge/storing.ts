@@ -8,6 +8,7 @@ import type { FlowContext } from './flow-parts';
 import { reuseOf, type Kept, type Reuse } from './freshness';
 import { isAuthorized } from './origin-request';
 import { viewerFields } from './response-fields';
+import type { CacheRules } from './rules';
 import type { CompiledBehavior } from './sites';
 import type { Wanted } from './wanted';
 
@@ -31,9 +32,12 @@ export function judge(context: FlowContext, wanted: Wanted, head: OriginHead, bo
   const framed = bodyBytes !== null || combined(fields, 'transfer-encoding') !== undefined || status === 204;
   if (!framed) return { kind: 'pass', why: 'unframed' };
   return reuseOf(status, fields, { ...behavior.caching, errorMinTtlS: site.errorMinTtlS(status) }, clock.nowMs(), {
-    rules, requestedMs: head.requestedWallMs, authorized: isAuthorized(wanted.request.fields, wanted.compiled, rules.authorizationInKey),
+    rules: forwardsCookies(wanted.compiled) ? rules : cookiesRemoved(rules), requestedMs: head.requestedWallMs, authorized: isAuthorized(wanted.request.fields, wanted.compiled, rules.authorizationInKey),
   });
 }
+
+/** Where cookies are not forwarded, Set-Cookie is not given on either, and does not matter. */
+const cookiesRemoved = (rules: CacheRules): CacheRules => ({ ...rules, storeSetCookie: true });
 
 /** @param arrivedWallMs the same moment by the wall clock */
 export function freshnessOf(reuse: Kept, arrivedAtMs: number, arrivedWallMs: number): Freshness {

@@ -1,5 +1,6 @@
 // What is asked for, apart from who asks: a request that may outlive its connection, with the keys under which its answer is stored.
-import type { ViewerRequest } from './http/exchange';
+import type { Admitted } from './flow-parts';
+import type { Exchange, ViewerRequest } from './http/exchange';
 import type { CompiledBehavior } from './sites';
 
 export interface Wanted {
@@ -23,3 +24,9 @@ export function plain(request: ViewerRequest): ViewerRequest {
   const { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress } = request;
   return { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress };
 }
+
+/** Who asks for it. */
+export const waiter = ({ compiled, path }: Wanted, exchange: Exchange): Admitted => ({ exchange, compiled, path });
+
+/** The request for all of what a HEAD asks about. */
+export const asGet = (request: ViewerRequest): ViewerRequest => request.method === 'HEAD' ? { ...request, method: 'GET' } : request;

@@ -10,6 +10,8 @@ import type { OriginEndpoint } from './origin-endpoints';
 export interface Destined {
   readonly origin: SiteOrigin;
   readonly request: OriginRequest;
+  /** Who said where it is. */
+  readonly namedBy: 'distribution' | 'operator';
 }
 
 const regionDefault = 'us-east-1';
@@ -21,17 +23,16 @@ const signersOwn = new Set(['authorization', 'x-amz-date', 'x-amz-security-token
 const payloadForm = /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD)$/;
 
 /** Sends the request to where the operator says the origin is. */
-export function redirected({ origin, request }: Destined, { url, addressing }: OriginEndpoint): Destined {
-  if (url === null) return { origin, request };
+export function redirected(origin: SiteOrigin, request: OriginRequest, { url, addressing }: OriginEndpoint): Destined {
+  if (url === null) return { origin, request, namedBy: 'distribution' };
   const moved: SiteOrigin = { ...origin, host: url.host, httpPort: url.port, httpsPort: url.port, protocol: url.secure ? 'https-only' : 'http-only' };
-  if (addressing === 'host') return { origin: moved, request: { ...request, secure: url.secure } };
+  if (addressing === 'host') return { origin: moved, request: { ...request, secure: url.secure }, namedBy: 'operator' };
   const bucket = bucketInName.exec(origin.host)?.[1];
   const named = url.host.includes(':') ? `[${url.host}]` : url.host;
   const host = url.port === (url.secure ? 443 : 80) ? named : `${named}:${url.port}`;
-  return {
-    origin: moved,
-    request: { ...request, secure: url.secure, target: bucket === undefined ? request.target : `/${bucket}${request.target}`, fields: ['host', host, ...without(request.fields, new Set(['host']))] },
-  };
+  const target = bucket === undefined ? request.target : `/${bucket}${request.target}`;
+  const fields = ['host', host, ...without(request.fields, new Set(['host']))];
+  return { origin: moved, request: { ...request, secure: url.secure, target, fields }, namedBy: 'operator' };
 }
 
 /** Whether the origin's configuration asks for this request to be signed. */

@@ -6,11 +6,13 @@ import { codeOf, Fault, messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import type { Log } from '../../base/log';
 import type { Service } from '../../base/service';
+import type { Exchange } from '../http/exchange';
 import type { StreamingLookup } from './connect';
 import { Films } from './film';
 import { defaultRtmpLimits, type RtmpServerLimits } from './limits';
 import type { MediaSource } from './media-source';
 import { Session, type Carrier, type SessionHost } from './session';
+import { Tunnel, type TunnelHost } from './tunnel';
 
 export interface RtmpServerOptions {
   readonly bind: string;
@@ -28,13 +30,16 @@ export interface RtmpServerOptions {
 const keepAliveMs = 60_000;
 
 /** What sessions share, and the one timer for all of them. */
-class Host implements SessionHost {
+class Host implements SessionHost, TunnelHost {
   readonly limits: RtmpServerLimits;
   readonly films: Films;
   readonly log: Log;
   readonly findSite: StreamingLookup;
   readonly random = randomBytes;
-  readonly sessions = new Map<Session, Socket>();
+  /** With the network that each is counted for. */
+  readonly sessions = new Map<Session, string>();
+  readonly sockets = new Set<Socket>();
+  readonly tunnel: Tunnel;
   nowMs: number;
   /** Closed unheard since the last report, because too many were open. */
   turnedAway = 0;
@@ -47,21 +52,18 @@ class Host implements SessionHost {
     this.log = options.log;
     this.findSite = options.findSite;
     this.nowMs = options.clock.monotonicMs();
+    this.tunnel = new Tunnel(this);
   }
 
   accept(socket: Socket): void {
-    const address = canonicalAddress(socket.remoteAddress ?? '') ?? '';
-    const network = networkOf(address);
-    const count = this.byNetwork.get(network) ?? 0;
-    if (this.sessions.size >= this.limits.connectionsMax || count >= this.options.addressConnectionsMax) {
-      this.turnedAway += 1;
+    this.readClock();
+    const session = this.openSession(new SocketCarrier(socket, canonicalAddress(socket.remoteAddress ?? '') ?? ''));
+    if (session === null) {
       socket.destroy();
       return;
     }
-    this.byNetwork.set(network, count + 1);
+    this.sockets.add(socket);
     socket.setKeepAlive(true, keepAliveMs);
-    const session = new Session(this, new SocketCarrier(socket, address));
-    this.sessions.set(session, socket);
     socket.on('data', (bytes) => {
       this.readClock();
       session.receive(bytes);
@@ -73,24 +75,45 @@ class Host implements SessionHost {
     // What went wrong is of no use to anybody: the close that follows is what counts.
     socket.on('error', () => {});
     socket.on('close', () => {
-      session.gone();
-      this.sessions.delete(session);
-      const left = (this.byNetwork.get(network) ?? 1) - 1;
-      if (left === 0) this.byNetwork.delete(network);
-      else this.byNetwork.set(network, left);
+      this.sockets.delete(socket);
+      this.closeSession(session);
     });
+  }
+
+  openSession(carrier: Carrier): Session | null {
+    const network = networkOf(carrier.address);
+    const count = this.byNetwork.get(network) ?? 0;
+    if (this.sessions.size >= this.limits.connectionsMax || count >= this.options.addressConnectionsMax) {
+      this.turnedAway += 1;
+      return null;
+    }
+    this.byNetwork.set(network, count + 1);
+    const session = new Session(this, carrier);
+    this.sessions.set(session, network);
+    return session;
+  }
+
+  closeSession(session: Session): void {
+    const network = this.sessions.get(session);
+    if (network === undefined) return;
+    session.gone();
+    this.sessions.delete(session);
+    const left = (this.byNetwork.get(network) ?? 1) - 1;
+    if (left === 0) this.byNetwork.delete(network);
+    else this.byNetwork.set(network, left);
   }
 
   tick(): void {
     this.readClock();
     for (const session of this.sessions.keys()) session.tick();
+    this.tunnel.tick();
     if (this.turnedAway === 0 || this.nowMs - this.reportedAtMs < 1000) return;
     this.log.warn('rtmp-viewers-turned-away', { count: this.turnedAway, open: this.sessions.size });
     this.turnedAway = 0;
     this.reportedAtMs = this.nowMs;
   }
 
-  private readClock(): void {
+  readClock(): void {
     this.nowMs = this.options.clock.monotonicMs();
   }
 }
@@ -115,8 +138,10 @@ class SocketCarrier implements Carrier {
 
 export interface RtmpServer extends Service {
   readonly port: number;
-  /** How many are open. */
+  /** How many viewers there are. */
   connections(): number;
+  /** Takes a request over HTTP that is a player's; false when it is not, and was not answered. */
+  tunnel(exchange: Exchange): boolean;
 }
 
 function listen(server: Server, bind: string, port: number): Promise<number> {
@@ -144,8 +169,9 @@ export async function startRtmpServer(options: RtmpServerOptions): Promise<RtmpS
   const close = async (): Promise<void> => {
     clearInterval(timer);
     const stopped = new Promise<void>((resolve) => { server.close(() => resolve()); });
-    for (const socket of host.sessions.values()) socket.destroy();
+    host.tunnel.close();
+    for (const socket of host.sockets) socket.destroy();
     await stopped;
   };
-  return { port, connections: () => host.sessions.size, close: () => (closed ??= close()) };
+  return { port, connections: () => host.sessions.size, tunnel: (exchange) => host.tunnel.handle(exchange), close: () => (closed ??= close()) };
 }

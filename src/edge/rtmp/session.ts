@@ -3,12 +3,14 @@ import { assert } from '../../base/assert';
 import { Fault } from '../../base/fault';
 import type { Log } from '../../base/log';
 import { ChunkReader } from '../../protocol/rtmp/chunk-reader';
-import { answerHello, helloBytes, readHello, versionPlain } from '../../protocol/rtmp/handshake';
+import type { Ciphers } from '../../protocol/rtmp/encryption';
+import { helloBytes } from '../../protocol/rtmp/handshake';
 import { viewerLimits } from '../../protocol/rtmp/limits';
 import { readMessage, type Message, type RawMessage } from '../../protocol/rtmp/message';
 import type { AmfMap, AmfValue } from '../../protocol/rtmp/amf0';
 import { readConnect, type Connected, type StreamingLookup } from './connect';
 import type { Film, Films } from './film';
+import { greeted, versionOf } from './greeting';
 import type { RtmpServerLimits } from './limits';
 import { Playback, type PlaybackHost, type StreamEvent } from './playback';
 import { numberOr, play2Request, playRequest } from './play-request';
@@ -53,6 +55,8 @@ export class Session {
   private readonly greeting = Buffer.allocUnsafe(1 + helloBytes);
   private greetingFilled = 0;
   private readonly reader = new ChunkReader(viewerLimits);
+  /** From the end of the handshake on, for RTMPE. */
+  private ciphers: Ciphers | null = null;
   private connected: Connected | null = null;
   private readonly streams = new Map<number, Playback>();
   private streamsOpened = 0;
@@ -74,7 +78,7 @@ export class Session {
     this.receivedBytes += bytes.length;
     try {
       const rest = this.mode === 'hello' || this.mode === 'echo' ? this.greet(bytes) : bytes;
-      if (rest.length > 0 && this.isOpen()) this.reader.read(rest, (message) => this.take(message));
+      if (rest.length > 0 && this.isOpen()) this.reader.read(this.ciphers?.fromViewer.apply(rest) ?? rest, (message) => this.take(message));
       this.acknowledge();
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
@@ -117,8 +121,7 @@ export class Session {
 
   /** @returns what is left of `bytes` once the handshake has what it needs */
   private greet(bytes: Buffer): Buffer {
-    const first = this.mode === 'hello' && this.greetingFilled === 0 ? bytes[0] : versionPlain;
-    if (first !== versionPlain) throw new Fault('rtmp-malformed', 'caller', `the connection begins with ${first}, not with RTMP's version`);
+    if (this.mode === 'hello' && this.greetingFilled === 0) versionOf(bytes);
     const wanted = this.mode === 'hello' ? 1 + helloBytes : helloBytes;
     const taken = bytes.copy(this.greeting, this.greetingFilled, 0, Math.min(bytes.length, wanted - this.greetingFilled));
     this.greetingFilled += taken;
@@ -130,9 +133,9 @@ export class Session {
       this.enter('connecting');
       return rest;
     }
-    const c1 = this.greeting.subarray(1);
-    const { s1, s2 } = answerHello(c1, readHello(c1), this.host.nowMs, this.host.random);
-    this.send(Buffer.concat([Buffer.from([versionPlain]), s1, s2]));
+    const { answer, ciphers } = greeted(this.greeting, this.host.nowMs, this.host.random);
+    this.send(answer);
+    this.ciphers = ciphers;
     this.enter('echo');
     return rest.length > 0 ? this.greet(rest) : rest;
   }
@@ -293,7 +296,7 @@ export class Session {
   private isOpen(): boolean { return this.mode !== 'closed'; }
 
   private send(bytes: Buffer): void {
-    if (this.mode !== 'closed') this.carrier.write(bytes);
+    if (this.mode !== 'closed') this.carrier.write(this.ciphers?.toViewer.apply(bytes) ?? bytes);
   }
 
   /** Whoever has taken all that came before is there, though it says nothing. */

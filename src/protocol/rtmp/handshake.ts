@@ -40,17 +40,23 @@ export function readHello(c1: Buffer): Hello {
   return { kind: 'plain' };
 }
 
+/** Puts something into S1 before it is signed. */
+export type HelloFiller = (s1: Buffer) => void;
+
 /**
  * S1 and S2 for a C1.
  * @param random so many random bytes
  */
-export function answerHello(c1: Buffer, hello: Hello, uptimeMs: number, random: (bytes: number) => Buffer): { readonly s1: Buffer; readonly s2: Buffer } {
+export function answerHello(
+  c1: Buffer, hello: Hello, uptimeMs: number, random: (bytes: number) => Buffer, fill: HelloFiller | null = null,
+): { readonly s1: Buffer; readonly s2: Buffer } {
   const s1 = Buffer.alloc(helloBytes);
   s1.writeUInt32BE(Math.floor(uptimeMs) % 0x1_0000_0000, 0);
   random(helloBytes - 8).copy(s1, 8);
   // Section 5.2.4: S2 repeats what C1 said.
   if (hello.kind === 'plain') return { s1, s2: Buffer.from(c1) };
   serverVersion.copy(s1, 4);
+  fill?.(s1);
   signHello(s1, hello.scheme);
   const s2 = random(helloBytes);
   const proofAt = helloBytes - digestBytes;

@@ -291,9 +291,14 @@ describe('references', () => {
   });
 
   test('a change of what is named, changes of those who name it, and settling never wait for each other crosswise', async () => {
-    const named = await policy();
-    const users = await Promise.all(Array.from({ length: 4 }, () => created(distribution(name(), {}, { references: [{ ...named, usersMax: 10 }] }))));
-    const own = await open();
+    // Of its own, since the database counts for all who use it.
+    const separate = await freshDatabase();
+    const own = await openStore({ databaseUrl: separate.url, log: silentLog, clock: systemClock });
+    const named: Reference = { kind: 'cache-policy', id: 'shared' };
+    await own.resources.create({ ...named, kind: 'cache-policy', etag: 'P1', name: named.id, config: {}, attributes: {}, references: [], countMax: 1 });
+    const facts = { ...plainFacts, references: [{ ...named, usersMax: 10 }] };
+    const users = Array.from({ length: 4 }, () => distribution(name(), {}, facts));
+    for (const row of users) await own.distributions.create(row);
     let over = false;
     let version = 'P1';
     const changing = async (): Promise<void> => {
@@ -304,9 +309,9 @@ describe('references', () => {
         version = next;
       }
     };
-    const rewriting = async (row: DistributionRow): Promise<void> => {
+    const rewriting = async (row: (typeof users)[number]): Promise<void> => {
       for (let [round, etag] = [0, row.etag]; !over; round += 1) {
-        const next = { etag: `${row.id}-${round}`, config: row.config, facts: { ...plainFacts, references: [{ ...named, usersMax: 10 }] } };
+        const next = { etag: `${row.id}-${round}`, config: row.config, facts };
         expect((await own.distributions.update('web', row.id, etag, next)).outcome).toBe('done');
         etag = next.etag;
       }
@@ -315,10 +320,11 @@ describe('references', () => {
     await Promise.all([changing().finally(() => { over = true; }), settling(), ...users.map(rewriting)]);
     // A connection that ends leaves its figures; one that is idle may keep them for a while.
     await own.close();
-    const client = new Client({ connectionString: database.url });
+    const client = new Client({ connectionString: separate.url });
     await client.connect();
     const { rows } = await client.query<{ deadlocks: string }>('SELECT "deadlocks" FROM pg_stat_database WHERE "datname" = current_database()');
     await client.end();
+    await separate.close();
     expect(Number(rows[0]?.deadlocks)).toBe(0);
   });
 
