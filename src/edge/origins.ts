@@ -69,7 +69,14 @@ export class Origins implements Service {
    */
   send(origin: SiteOrigin, request: OriginRequest, body: Readable | null, listener: OriginListener): void {
     const again = body === null && (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS');
-    const destined = this.destined(origin, request, body !== null);
+    let destined: Destined;
+    try {
+      destined = this.destined(origin, request, body !== null);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      listener.onError(thrown);
+      return;
+    }
     this.attempt(destined, body, listener, again ? origin.connectionAttempts : 1);
   }
 

@@ -158,6 +158,19 @@ test('other services: the path is normalised and encoded twice for the signature
   expect((await edge.ask(host, '/a%20b/(c)*%C3%A9~!\'%2B&=.mp4?b=2&a=1')).status).toBe(200);
 });
 
+test('the operator\'s key is not lent: no copy of another object, no way out of the bucket', async () => {
+  await begin();
+  expect((await edge.ask(host, '/a/new.txt', { method: 'PUT', body: 'mine', headers: { 'x-amz-copy-source': '/others/secret', 'x-amz-copy-source-range': 'bytes=0-9' } })).status).toBe(200);
+  expect(bucket.seen.at(-1)?.headers).not.toHaveProperty('x-amz-copy-source');
+  expect(bucket.seen.at(-1)?.headers).not.toHaveProperty('x-amz-copy-source-range');
+  const asked = bucket.seen.length;
+  for (const path of ['/../others/secret', '/%2e%2e/others/secret', '/a/..%2f..%2fothers/secret', '/a/..', '/./a', '/..%5cothers', '/%zz']) {
+    expect([400, 502]).toContain((await edge.ask(host, path)).status);
+  }
+  expect(bucket.seen.length).toBe(asked);
+  expect((await edge.ask(host, '/a/...')).status).toBe(404);
+});
+
 test('no secret is in the log', async () => {
   await begin({ entry: { region: 'us-east-1' } });
   await edge.ask(host, '/a/film.mp4');
