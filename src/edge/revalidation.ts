@@ -8,6 +8,7 @@ import type { Kept } from './freshness';
 import { HeadBlock } from './http/exchange';
 import { announcedBytes, freshened } from './response-fields';
 import { freshnessOf, judge, keptFields, type OriginHead } from './storing';
+import { selectingNames } from './variants';
 import type { Wanted } from './wanted';
 
 /** The fields that ask the origin whether the object is still right (section 4.3.1); empty when nothing can be asked. */
@@ -39,6 +40,8 @@ export function renewed(context: FlowContext, wanted: Wanted, stale: StoredObjec
   // What a 304 says of tags counts as what it says of anything else; without the field they stay.
   const { cacheTagField } = wanted.compiled.site.site;
   const tags = cacheTagField === null || field(head.fields, cacheTagField) === undefined ? stale.tags : cacheTagsOf(head.fields, cacheTagField);
+  // Section 4.1: of fields that it did not vary by when it was stored, it is not known what they were.
+  const selectable = selectingNames(fields, wanted.compiled).join() === (stale.variant?.names ?? []).join();
   const freshness = freshnessOf(reuse.kind === 'store' ? reuse : noReuse, head.arrivedAtMs, nowMs);
   const kept = reuse.kind === 'store' ? without(fields, new Set(reuse.withheld)) : fields;
   return {
@@ -46,7 +49,7 @@ export function renewed(context: FlowContext, wanted: Wanted, stale: StoredObjec
       stale.space, stale.key, stale.purgePath, tags, bornSeq, new HeadBlock(status, kept), stale.segments, stale.bodyBytes, freshness, stale.variant,
       stale.parts,
     ),
-    reusable: reuse.kind === 'store',
+    reusable: reuse.kind === 'store' && selectable,
   };
 }
 

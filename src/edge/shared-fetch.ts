@@ -148,7 +148,7 @@ export class SharedFetch implements OriginListener {
     }
     const coded = this.code(head, source);
     const { bodyBytes } = coded;
-    const body = this.body = new StreamedBody(coded.source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
+    const body = this.body = new StreamedBody(coded.source, reuse.kind === 'store', bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes), clock);
     const block = new HeadBlock(head.status, coded.fields);
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;

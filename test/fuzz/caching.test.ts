@@ -136,7 +136,7 @@ class History {
       ageS: random.below(4) > 0 ? null : random.pick([0, 2, 6, 100]), etag: random.below(2) === 0 ? null : `"${body}"`,
       modifiedBackS: random.below(2) === 0 ? null : random.pick([10, 60, 200]), vary: random.below(2) === 0 ? [] : random.pick([['x-a'], ['x-b'], ['x-a', 'x-b'], ['x-b', 'x-a'], ['*']]),
     };
-    if (mayBeSame && random.below(2) === 0) return { kind: 'answer', said: { ...said, status: 304, body: '', etag: null, modifiedBackS: null, vary: [] } };
+    if (mayBeSame && random.below(2) === 0) return { kind: 'answer', said: { ...said, status: 304, body: '', etag: null, modifiedBackS: null, vary: random.below(3) > 0 ? [] : said.vary } };
     if (said.etag !== null) this.etags.push(said.etag);
     return { kind: 'answer', said };
   }

@@ -2,17 +2,25 @@
 //
 // Modes, written by `setMode` only:
 //   keeping   pieces are copied into segments of our own; every reader may start at the beginning
-//   passing   pieces are dropped once the slowest reader has them; the source is paused while too much waits
+//   passing   pieces are dropped once the slowest reader has them; the source is paused while too much waits. Readers that others
+//             starve for lose the rest once the time for that is spent: what was dropped cannot be had again
 //   whole     ended by `finish`; a kept body is complete and immutable
 //   failed    ended by `fail`; readers are aborted, nothing of it may be reused
 import { assert } from '../../base/assert';
+import type { Clock } from '../../base/clock';
 import type { BodySink } from '../http/exchange';
+import { StallBudget } from '../stall-budget';
 
 /** Kept bodies are cut in segments, so that storing never needs one allocation of the whole size. */
 export const segmentBytes = 262_144;
 /** A passing body waiting for its slowest reader: pause the source above, resume below. */
 const waitingBytesMax = 1_048_576;
 const waitingBytesResume = 524_288;
+
+/** How long readers of a passing body may starve for slower ones, all such times together. */
+const stallMsMax = 4_000;
+/** Less than this is nothing: a budget earns a little while it is spent. */
+const stallLeftMsMin = 500;
 
 export type BodyMode = 'keeping' | 'passing' | 'whole' | 'failed';
 
@@ -44,13 +52,19 @@ export class StreamedBody {
   private paused = false;
   private received = 0;
   private reserved = 0;
+  private readonly stall = new StallBudget(stallMsMax);
+  /** Since when a reader starves because others lag, monotonic; null: none does. */
+  private starvingSinceMs: number | null = null;
+  private stallTimer: NodeJS.Timeout | null = null;
 
+  /** @param clock null: there is one reader at most, for whom nobody starves */
   constructor(
     private readonly source: BodySource,
     keep: boolean,
     private readonly announcedBytes: number | null,
     private readonly bytesMax: number,
     private readonly reserve: Reserve,
+    private readonly clock: Clock | null = null,
   ) {
     this.currentMode = keep ? 'keeping' : 'passing';
   }
@@ -223,11 +237,49 @@ export class StreamedBody {
       this.paused = false;
       this.source.resume();
     }
+    this.watchStall();
+  }
+
+  /** Runs one clock for all who lag while somebody starves for them. */
+  private watchStall(): void {
+    if (this.clock === null) return;
+    const starving = this.paused && [...this.readers].some((reader) => !reader.blocked && reader.piece >= this.pieces.length);
+    if (!starving) {
+      this.stopStallClock(this.clock);
+    } else if (this.starvingSinceMs === null) {
+      this.starvingSinceMs = this.clock.monotonicMs();
+      this.stallTimer = setTimeout(() => this.leaveBehind(), this.stall.leftMs(this.starvingSinceMs));
+      this.stallTimer.unref();
+    }
+  }
+
+  private stopStallClock(clock: Clock): void {
+    if (this.stallTimer !== null) clearTimeout(this.stallTimer);
+    this.stallTimer = null;
+    if (this.starvingSinceMs === null) return;
+    const nowMs = clock.monotonicMs();
+    this.stall.spend(nowMs - this.starvingSinceMs, nowMs);
+    this.starvingSinceMs = null;
+  }
+
+  private leaveBehind(): void {
+    if (this.clock === null || this.currentMode !== 'passing') return;
+    this.stopStallClock(this.clock);
+    if (this.stall.leftMs(this.clock.monotonicMs()) <= stallLeftMsMin) {
+      for (const reader of [...this.readers]) {
+        if (reader.piece > 0 || !reader.blocked) continue;
+        this.readers.delete(reader);
+        reader.sink.onDrain = null;
+        reader.sink.abort();
+      }
+    }
+    this.afterReading();
   }
 
   private setMode(mode: BodyMode): void {
     const from = this.currentMode;
     assert(from === 'keeping' || from === 'passing', `a body that is ${from} does not become ${mode}`);
+    if (this.clock !== null) this.stopStallClock(this.clock);
     this.currentMode = mode;
   }
 }

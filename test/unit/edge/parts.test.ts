@@ -236,6 +236,24 @@ describe('bodies too large to be kept whole', () => {
     expect(asked().length).toBe(2);
   });
 
+  test('of unknown length and shared: a viewer that reads nothing loses the rest, the others get all', async () => {
+    const large = 40_000_000;
+    await begin({ bodyBytes: large, headDelayMs: 50, chunked: true });
+    const slow = net.connect(edge.port, '127.0.0.1');
+    slow.on('error', () => undefined);
+    slow.write(`GET /o HTTP/1.1\r\nHost: ${edgeHost}\r\nConnection: close\r\n\r\n`);
+    slow.pause();
+    const fast = await Promise.all([edge.ask('/o'), edge.ask('/o')]);
+    for (const answer of fast) expect(answer.body.equals(bytes(0, large))).toBe(true);
+    let seen = 0;
+    slow.on('data', (piece: Buffer) => { seen += piece.length; });
+    slow.resume();
+    await new Promise((resolve) => { slow.once('close', resolve); });
+    expect(seen).toBeLessThan(large);
+    expect(origin.seen.length).toBe(1);
+    expect(edge.cache.bytes).toBe(0);
+  });
+
   test('without a strong validator everybody asks alone', async () => {
     await begin({ bodyBytes, etag: null, headDelayMs: 50 });
     const answers = await Promise.all([edge.ask('/o'), edge.ask('/o')]);
