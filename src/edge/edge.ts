@@ -7,11 +7,11 @@ import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
-import type { Purge, Site } from '../snapshot/site';
+import type { Purge, Site, StreamingSite } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
-import { SignatureChecks } from './access/signed';
+import { SignatureChecks, type ViewerKey } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
@@ -71,7 +71,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     });
     started.push({ close: () => server.close(drainMs) });
     rtmp = await startRtmpServer({
-      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
@@ -83,6 +83,11 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     await closeAll(started);
     throw thrown;
   }
+}
+
+/** Of a site that changed or went meanwhile, nobody's: then nothing is signed right. */
+function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, ViewerKey> | null {
+  return site.signedBy === null ? null : sites.mediaBehavior(site.id)?.signedBy ?? new Map<string, ViewerKey>();
 }
 
 /** What the worker says, put in force. A site that cannot be served keeps its previous version and is reported. */

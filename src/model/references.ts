@@ -112,5 +112,9 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
 /** Every resource that a streaming distribution's configuration names. */
 export function streamingReferencesOf(config: StreamingDistributionConfig): readonly Reference[] {
   const id = identityOf(config.S3Origin?.OriginAccessIdentity);
-  return id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id }];
+  const groups = itemsOf(config.TrustedSigners).filter(isKeyGroupId).map((group): Reference => ({ kind: 'key-group', id: group }));
+  return [...(id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id } as const]), ...groups];
 }
+
+/** Of a streaming distribution's signers: an account is twelve digits or `self`, and no key group's id is. */
+export const isKeyGroupId = (signer: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(signer);

@@ -8,7 +8,7 @@ import type { Limits } from './limits';
 import { checkIdentity } from './origin';
 import { checkQuantities, itemsOf, listed } from './quantity';
 import { refuse } from './refusal';
-import { prepareTrustedSigners } from './trusted-signers';
+import { prepareStreamingSigners } from './trusted-signers';
 
 function loggingOf(logging: StreamingLoggingConfig | undefined, limits: Limits): StreamingLoggingConfig {
   if (logging?.Enabled !== true) return { Enabled: false, Bucket: '', Prefix: '' };
@@ -36,7 +36,7 @@ export function prepareStreamingDistributionConfig(config: StreamingDistribution
     Aliases: listed(aliases),
     Comment: text(config.Comment, 'Comment', limits.commentCharsMax),
     Logging: loggingOf(config.Logging, limits),
-    TrustedSigners: prepareTrustedSigners(config.TrustedSigners, context),
+    TrustedSigners: prepareStreamingSigners(config.TrustedSigners, context),
     PriceClass: oneOf(config.PriceClass ?? 'PriceClass_All', ['PriceClass_100', 'PriceClass_200', 'PriceClass_All'], 'PriceClass'),
     Enabled: required(config.Enabled, 'Enabled'),
   };

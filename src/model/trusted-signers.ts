@@ -23,6 +23,22 @@ export function prepareTrustedSigners(signers: TrustedSigners | undefined, conte
   return { Enabled: accounts.length > 0, ...listed(accounts) };
 }
 
+/**
+ * Signers of a streaming distribution, which knows no key groups.
+ * Departure: a signer may be the id of a key group, since accounts have no key pairs here.
+ * @throws Refusal TooManyTrustedSigners, TrustedSignerDoesNotExist, InvalidArgument
+ */
+export function prepareStreamingSigners(signers: TrustedSigners | undefined, context: ConfigContext): TrustedSigners {
+  const named = itemsOf(signers);
+  const groups = named.filter((id) => context.exists('key-group', id));
+  const accounts = named.filter((id) => !groups.includes(id));
+  prepareTrustedSigners({ Enabled: accounts.length > 0, ...listed(accounts) }, context);
+  atMost(named.length, context.limits.trustedSignersMax, 'TooManyTrustedSigners', 'trusted signers');
+  distinct(named, 'TrustedSigners');
+  checkEnabled(signers?.Enabled ?? false, named.length, 'TrustedSigners');
+  return { Enabled: named.length > 0, ...listed(named) };
+}
+
 /** @throws Refusal TooManyKeyGroupsAssociatedToDistribution, TrustedKeyGroupDoesNotExist, InvalidArgument */
 export function prepareTrustedKeyGroups(groups: TrustedKeyGroups | undefined, context: ConfigContext): TrustedKeyGroups {
   const ids = itemsOf(groups);

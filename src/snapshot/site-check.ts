@@ -124,7 +124,7 @@ const webSite = shape<WebSite>({
 });
 
 const streamingSite = shape<StreamingSite>({
-  kind: oneOf('streaming'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), origin, closed: orNull(text),
+  kind: oneOf('streaming'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), origin, closed: orNull(text), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
 });
 
 const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });

@@ -217,7 +217,12 @@ export interface WebSite extends SiteIdentity {
 export interface StreamingSite extends SiteIdentity {
   readonly kind: 'streaming';
   readonly origin: SiteOrigin;
+  /** Why nobody passes; null: viewers may. */
   readonly closed: string | null;
+  /** Ids of the public keys by which names of streams must be signed; null: they need not be. */
+  readonly signedBy: readonly string[] | null;
+  /** Those that `signedBy` names. */
+  readonly publicKeys: readonly SitePublicKey[];
 }
 
 export type Site = WebSite | StreamingSite;

@@ -1,6 +1,6 @@
 // Who may see what, as a distribution's configuration says it, turned into what an edge checks.
 import type {
-  CacheBehavior, DefaultCacheBehavior, DistributionConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig,
+  CacheBehavior, DefaultCacheBehavior, DistributionConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig, StreamingDistributionConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
@@ -29,14 +29,27 @@ export function countriesOf(config: DistributionConfig): SiteCountries | null {
 /** Who may see what one behaviour serves. */
 export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehavior | CacheBehavior, lookup: Lookup): SiteAccess {
   const groups = behavior.TrustedKeyGroups?.Enabled === true ? behavior.TrustedKeyGroups.Items ?? [] : null;
-  const signedBy = groups === null ? null : [...new Set(groups.flatMap((id) => configOf<KeyGroupConfig>({ kind: 'key-group', id }, lookup).Items ?? []))];
+  const signedBy = groups === null ? null : keysOfGroups(groups, lookup);
   return { closed: closedForAll(config) ?? closedFor(behavior), signedBy };
 }
 
+/** The same for a streaming distribution. @param groups those of its signers that are key groups; accounts have no keys */
+export function streamingAccessOf(config: StreamingDistributionConfig, groups: readonly string[], lookup: Lookup): SiteAccess {
+  if (config.TrustedSigners?.Enabled !== true) return { closed: null, signedBy: null };
+  return groups.length === 0 ? { closed: 'trusted signers', signedBy: null } : { closed: null, signedBy: keysOfGroups(groups, lookup) };
+}
+
+const keysOfGroups = (groups: readonly string[], lookup: Lookup): readonly string[] =>
+  [...new Set(groups.flatMap((id) => configOf<KeyGroupConfig>({ kind: 'key-group', id }, lookup).Items ?? []))];
+
 /** The keys that any of the behaviours trusts. */
 export function publicKeysOf(behaviors: readonly SiteBehavior[], lookup: Lookup): readonly SitePublicKey[] {
-  const ids = new Set(behaviors.flatMap(({ access }) => access.signedBy ?? []));
-  return [...ids].map((id) => ({ id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' }));
+  return keysNamed([...new Set(behaviors.flatMap(({ access }) => access.signedBy ?? []))], lookup);
+}
+
+/** Public keys by their ids. */
+export function keysNamed(ids: readonly string[], lookup: Lookup): readonly SitePublicKey[] {
+  return ids.map((id) => ({ id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' }));
 }
 
 /** How requests to an origin are signed: by its origin access control, else as its origin access identity. */

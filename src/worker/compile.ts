@@ -7,6 +7,7 @@ import type {
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
+import { isKeyGroupId } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
   RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders,
@@ -14,7 +15,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, countriesOf, publicKeysOf, rowOf, signingOf } from './compile-access';
+import { accessOf, configOf, countriesOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf } from './compile-access';
 import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
@@ -75,6 +76,7 @@ function trialFor(config: DistributionConfig, lookup: Lookup): WebSite['trial'] 
 
 function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
   const config = row.config as unknown as StreamingDistributionConfig;
+  const access = streamingAccessOf(config, items(config.TrustedSigners).filter(isKeyGroupId), lookup);
   return {
     kind: 'streaming',
     id: row.id,
@@ -82,7 +84,8 @@ function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
     enabled: row.enabled,
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
-    closed: config.TrustedSigners?.Enabled === true ? 'trusted signers' : null,
+    ...access,
+    publicKeys: keysNamed(access.signedBy ?? [], lookup),
   };
 }
 

@@ -133,7 +133,7 @@ export function withoutSignature(selection: RequestSelection): RequestSelection 
 const copied = (text: string): string => Buffer.from(text).toString();
 
 /** Guide: SHA-1 unless the signer says SHA256. */
-function hashNamed(name: string | undefined): 'sha1' | 'sha256' | null {
+export function hashNamed(name: string | undefined): 'sha1' | 'sha256' | null {
   if (name === undefined || name === 'SHA1') return 'sha1';
   return name === 'SHA256' ? 'sha256' : null;
 }

@@ -8,15 +8,15 @@ const nothing = { mode: 'none', names: [] } as const;
 /** Neither query strings nor cookies nor headers tell objects apart or go to the bucket (guide: RTMP distributions). */
 const noSelection = { headers: nothing, cookies: nothing, query: nothing } as const;
 
-/** A site that no viewer can name: it has no hosts. */
-export function mediaSite({ id, seq, enabled, origin }: StreamingSite): WebSite {
+/** A site that no viewer can name: it has no hosts. Its keys are those that names of streams are signed by. */
+export function mediaSite({ id, seq, enabled, origin, signedBy, publicKeys }: StreamingSite): WebSite {
   return {
     kind: 'web', id, seq, enabled, hosts: [], defaultRootObject: '',
     behaviors: [{
       pattern: '*', target: origin.id, viewerProtocol: 'allow-all', allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'], cacheable: true,
       caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false,
-      responseHeaders: null, access: { closed: null, signedBy: null },
+      responseHeaders: null, access: { closed: null, signedBy },
     }],
-    origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys: [], countries: null,
+    origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys, countries: null,
   };
 }

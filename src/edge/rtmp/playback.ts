@@ -62,6 +62,7 @@ export class Playback {
   private scene: Scene | null = null;
   private turn = 0;
   private waiting = false;
+  private scheduled = false;
   private bufferMs: number;
   private held = false;
   private pausedAtMs = 0;
@@ -180,14 +181,18 @@ export class Playback {
 
   /** Sends what is due and may be sent. */
   pump(): void {
-    while (this.mode === 'playing' && !this.waiting && !this.host.blocked) {
+    for (let sent = 0; this.mode === 'playing' && !this.waiting && !this.host.blocked; sent += 1) {
       const { scene, turn } = this;
       assert(scene !== null, 'a scene is played');
+      if (sent > 0 && this.aheadMs(scene) > this.host.limits.eagerMs) {
+        this.pumpLater();
+        return;
+      }
       if (scene.next === null) {
         this.complete(scene);
         return;
       }
-      if (scene.sentMs - scene.fromMs >= this.host.nowMs - scene.startedAtMs + this.bufferMs) return;
+      if (this.aheadMs(scene) >= this.bufferMs) return;
       const slice = scene.film.slice(scene.next, scene.form);
       if (!(slice instanceof Promise)) {
         this.sendSlice(scene, slice);
@@ -205,6 +210,21 @@ export class Playback {
       });
       return;
     }
+  }
+
+  /** How much more was sent than has been watched. */
+  private aheadMs(scene: Scene): number {
+    return scene.sentMs - scene.fromMs - (this.host.nowMs - scene.startedAtMs);
+  }
+
+  /** Others go first: hundreds who fill buffers of hours would hold up those who wait for their first frame. */
+  private pumpLater(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.pump();
+    });
   }
 
   private sendSlice(scene: Scene, slice: FilmSlice): void {

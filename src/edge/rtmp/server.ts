@@ -6,12 +6,16 @@ import { codeOf, Fault, messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import type { Log } from '../../base/log';
 import type { Service } from '../../base/service';
+import type { StreamingSite } from '../../snapshot/site';
+import type { SignedRefusal, ViewerKey } from '../access/signed';
+import { nameRefusal } from '../access/signed-name';
 import type { Exchange } from '../http/exchange';
 import type { StreamingLookup } from './connect';
 import { Films } from './film';
 import { defaultRtmpLimits, type RtmpServerLimits } from './limits';
 import type { MediaSource } from './media-source';
 import { Session, type Carrier, type SessionHost } from './session';
+import type { StreamName } from './stream-name';
 import { Tunnel, type TunnelHost } from './tunnel';
 
 export interface RtmpServerOptions {
@@ -20,6 +24,8 @@ export interface RtmpServerOptions {
   readonly port: number;
   readonly findSite: StreamingLookup;
   readonly media: MediaSource;
+  /** Whom a site trusts to sign names of streams; null: they need not be signed. */
+  keysOf(site: StreamingSite): ReadonlyMap<string, ViewerKey> | null;
   readonly log: Log;
   readonly clock: Clock;
   /** Connections from one address, or from one IPv6 network of 64 bits. */
@@ -78,6 +84,11 @@ class Host implements SessionHost, TunnelHost {
       this.sockets.delete(socket);
       this.closeSession(session);
     });
+  }
+
+  nameRefusal(site: StreamingSite, name: StreamName, address: string): SignedRefusal | null {
+    const keys = this.options.keysOf(site);
+    return keys === null ? null : nameRefusal(name, keys, address, this.options.clock.nowMs());
   }
 
   openSession(carrier: Carrier): Session | null {

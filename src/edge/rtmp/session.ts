@@ -8,6 +8,8 @@ import { helloBytes } from '../../protocol/rtmp/handshake';
 import { viewerLimits } from '../../protocol/rtmp/limits';
 import { readMessage, type Message, type RawMessage } from '../../protocol/rtmp/message';
 import type { AmfMap, AmfValue } from '../../protocol/rtmp/amf0';
+import type { StreamingSite } from '../../snapshot/site';
+import type { SignedRefusal } from '../access/signed';
 import { readConnect, type Connected, type StreamingLookup } from './connect';
 import type { Film, Films } from './film';
 import { greeted, versionOf } from './greeting';
@@ -15,7 +17,7 @@ import type { RtmpServerLimits } from './limits';
 import { Playback, type PlaybackHost, type StreamEvent } from './playback';
 import { numberOr, play2Request, playRequest } from './play-request';
 import { connectAnswer, connectRefusal, onStatus, result, say } from './replies';
-import { readStreamName } from './stream-name';
+import { readStreamName, type StreamName } from './stream-name';
 
 /** What carries the bytes: a socket, or a tunnel through HTTP. */
 export interface Carrier {
@@ -37,6 +39,8 @@ export interface SessionHost {
   nowMs: number;
   random(bytes: number): Buffer;
   findSite: StreamingLookup;
+  /** Why a viewer may not play what a name means; null: it may. */
+  nameRefusal(site: StreamingSite, name: StreamName, address: string): SignedRefusal | null;
 }
 
 type Mode = 'hello' | 'echo' | 'connecting' | 'connected' | 'closed';
@@ -277,7 +281,8 @@ export class Session {
     // As it is now: it may have changed, or been disabled, since the viewer connected.
     const site = this.host.findSite(connected.host);
     if (site === null || site === 'web') throw new Fault('access-denied', 'caller', 'the distribution is not served any more');
-    if (site.closed !== null) throw new Fault('access-denied', 'caller', site.closed);
+    const refusal = site.closed ?? this.host.nameRefusal(site, read, this.carrier.address);
+    if (refusal !== null) throw new Fault('access-denied', 'caller', refusal);
     return (await this.host.films.find(site, read.keys)).film;
   }
 

@@ -131,8 +131,11 @@ function members(value: unknown, ...names: readonly string[]): Readonly<Record<s
   return Object.keys(value).every((name) => names.includes(name)) ? value as Record<string, unknown> : null;
 }
 
-/** Understands a policy statement; null for anything that is not exactly one. */
-export function parsePolicy(text: string): SignedPolicy | null {
+/**
+ * Understands a policy statement; null for anything that is not exactly one.
+ * @param isResource what it may be about
+ */
+export function parsePolicy(text: string, isResource: (value: unknown) => value is string = isUrl): SignedPolicy | null {
   const statements = members(parsedJson(text), 'Statement')?.['Statement'];
   if (!Array.isArray(statements) || statements.length !== 1) return null;
   const statement = members(statements[0], 'Resource', 'Condition');
@@ -157,7 +160,7 @@ function parsedJson(text: string): unknown {
 }
 
 /** Guide: it begins with `http://`, `https://` or `*`; `http*://` is what many signers write for the first two. */
-const isResource = (value: unknown): value is string => typeof value === 'string' && /^(\*|https?:\/\/|http\*)/.test(value);
+const isUrl = (value: unknown): value is string => typeof value === 'string' && /^(\*|https?:\/\/|http\*)/.test(value);
 
 /** The guide knows IPv4 only; we take IPv6 as well. */
 const rangeOf = (value: unknown): IpRanges | null => typeof value === 'string' ? IpRanges.of([value]) : null;

@@ -9,7 +9,7 @@ const hello: Hello = {
   type: 'hello', node: 'edge-1', role: 'edge', pop: 'LOC50-P1', addresses: ['http://127.0.0.1:8080'], version: '0.1.0', epoch: null, ackedSeq: 0,
   refusals: [{ site: 'E1', seq: 3, reason: 'why' }], nonce: 'abc',
 };
-const streaming: StreamingSite = { kind: 'streaming', id: 'E2', seq: 1, enabled: true, hosts: ['s1.cloudfront.localhost'], origin: origin({ kind: 's3' }), closed: null };
+const streaming: StreamingSite = { kind: 'streaming', id: 'E2', seq: 1, enabled: true, hosts: ['s1.cloudfront.localhost'], origin: origin({ kind: 's3' }), closed: null, signedBy: null, publicKeys: [] };
 const purge: Purge = { seq: 2, site: 'E1', paths: ['/a*'], tags: ['t'] };
 const malformed = expect.objectContaining({ kind: 'malformed-message', source: 'peer' }) as unknown;
 const reading = (read: (frame: string) => unknown, message: unknown): unknown => {

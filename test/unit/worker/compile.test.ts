@@ -174,6 +174,17 @@ describe('trusted key groups', () => {
     expect(site.publicKeys).toEqual(['K1', 'K2', 'K3'].map((id) => ({ id, pem: `pem of ${id}` })));
   });
 
+  test('a streaming distribution trusts the key groups among its signers; accounts have no keys, and open nothing', () => {
+    const group = '0a1b2c3d-0000-4000-8000-0123456789ab';
+    const catalog = catalogOf(resource('key-group', group, { Items: ['K1'] }), resource('public-key', 'K1', { EncodedKey: 'pem of K1' }));
+    const compile = (...Items: string[]): StreamingSite => compileSite(row({
+      S3Origin: { DomainName: 'media.s3.amazonaws.com', OriginAccessIdentity: '' }, TrustedSigners: { Enabled: true, Quantity: Items.length, Items },
+    }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' }), catalog) as StreamingSite;
+    expect(compile('self', group)).toMatchObject({ closed: null, signedBy: ['K1'], publicKeys: [{ id: 'K1', pem: 'pem of K1' }] });
+    expect(compile('self')).toMatchObject({ closed: 'trusted signers', signedBy: null, publicKeys: [] });
+    expect(() => compile('0a1b2c3d-0000-4000-8000-ffffffffffff')).toThrow(expect.objectContaining({ kind: 'cannot-compile' }));
+  });
+
   test('a group or key that is not there cannot be compiled: nobody may be let in by leaving it out', () => {
     const compile = (catalog: Catalog) => () => compileSite(row(plainConfig({ DefaultCacheBehavior: groups('g1') })), catalog);
     expect(compile(catalogOf())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);

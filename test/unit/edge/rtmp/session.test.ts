@@ -207,6 +207,26 @@ test('a closed site plays nothing, and asks the origin nothing', async () => {
   expect(host.media.opened).toEqual([]);
 });
 
+test('a signature is asked for at each play and each seek, not while it goes on', async () => {
+  const host = hostWith();
+  const viewer = await RtmpViewer.ready(host);
+  await bufferMs(viewer, 1000);
+  await viewer.on(1, 'play', 'mp4:dir/film.mp4?Signature=x');
+  host.refusal = 'expired';
+  await viewer.on(1, 'pause', true, 0);
+  await viewer.on(1, 'pause', false, 0);
+  viewer.taken();
+  await viewer.tick(1000);
+  expect(RtmpViewer.media(viewer.taken()).length).toBeGreaterThan(0);
+  await viewer.on(1, 'seek', 1000);
+  const after = viewer.taken();
+  expect(RtmpViewer.told(after)).toMatchObject([{ level: 'error', code: 'NetStream.Play.Failed', description: 'Access denied.' }]);
+  await viewer.tick(10_000);
+  await viewer.on(1, 'play', 'mp4:dir/film.mp4?Signature=x');
+  expect(RtmpViewer.media([...after, ...viewer.taken()])).toEqual([]);
+  expect(JSON.stringify(host.logged)).not.toContain('Signature');
+});
+
 test('a file that changes while it is played ends with a word of it; the next play has the new one', async () => {
   const host = hostWith();
   const viewer = await RtmpViewer.ready(host);
