@@ -1,10 +1,11 @@
 // What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
-import { apiUrlOf, edgeUrlOf, type Config } from '../base/config';
+import { apiUrlOf, edgeUrlOf, secureEdgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
 export function welcome(config: Config, originAllow: string, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
   const api = apiUrlOf(config);
   const edges = Array.from({ length: config.edges }, (_, n) => edgeUrlOf(config, n));
+  const secureEdges = Array.from({ length: config.edges }, (_, n) => secureEdgeUrlOf(config, n));
   const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
   return `
 Edgefront is up.
@@ -12,6 +13,7 @@ Edgefront is up.
   API      ${api}
   docs     ${api}/reference
   edges    ${edges.join('  ')}
+           ${secureEdges.join('  ')}   (root certificate: ${api}/edgefront/v1/certificate-authority)
   origins  may have public addresses and ${originAllow} (EDGEFRONT_ORIGIN_ALLOW)
   data     ${config.dataDir}
   key id   ${administrator.accessKeyId}
