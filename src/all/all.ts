@@ -31,9 +31,7 @@ export interface AllParts {
 
 /** @throws Fault with one clear line when a part cannot start: a port in use, a broken data directory, no database */
 export async function startAll({ config, log, clock }: AllParts): Promise<Service> {
-  if (config.edges > 1 && (config.httpPort === 0 || config.httpsPort === 0)) {
-    throw new Fault('bad-setting', 'machine', `${config.httpPort === 0 ? 'EDGEFRONT_HTTP_PORT' : 'EDGEFRONT_HTTPS_PORT'} cannot be 0 with several edges`);
-  }
+  if (config.edges > 1 && config.httpPort === 0) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_HTTP_PORT cannot be 0 with several edges');
   makeDirectory(config.dataDir);
   const services: Service[] = [];
   try {

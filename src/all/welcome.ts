@@ -5,7 +5,8 @@ import { apiUrlOf, edgeUrlOf, secureEdgeUrlOf, type Config } from '../base/confi
 export function welcome(config: Config, originAllow: string, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
   const api = apiUrlOf(config);
   const edges = Array.from({ length: config.edges }, (_, n) => edgeUrlOf(config, n));
-  const secureEdges = Array.from({ length: config.edges }, (_, n) => secureEdgeUrlOf(config, n));
+  // Port 0 is any free one, which only the edge knows.
+  const secureEdges = config.httpsPort === 0 ? [] : Array.from({ length: config.edges }, (_, n) => secureEdgeUrlOf(config, n));
   const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
   return `
 Edgefront is up.
