@@ -70,7 +70,8 @@ export class DefaultCertificate {
     const authority = await this.authority(sealer);
     const nowMs = this.parts.clock.nowMs();
     const issued = issueServer(authority, [`*.${this.parts.config.domain}`, this.parts.config.domain], { fromMs: nowMs - backdatedMs, untilMs: nowMs + serverDays * day }, randomBytes(16));
-    const row = storedCertificate(defaultCertificateId, prepareCertificate({ certificate: issued.certificate, privateKey: issued.key, chain: authority.certificate }, nowMs), sealer);
+    const row = storedCertificate(defaultCertificateId, prepareCertificate({ certificate: issued.certificate, privateKey: issued.key, chain: '' }, nowMs), sealer);
+    // Viewers have the root or do not believe it: it is not sent along.
     const next = { ...row, attributes: { ...row.attributes, authority: authority.certificate } };
     // Whoever comes second finds it taken or changed: it is there.
     const outcome = current === null ? await this.parts.store.resources.create({ ...next, countMax: Number.MAX_SAFE_INTEGER })
