@@ -141,7 +141,7 @@ export async function startFleet(place, { apis = 1, edges = 3, environment = {} 
   add('worker', 'worker', control);
   for (let n = 1; n <= edges; n += 1) {
     edgePorts.push(await lastingPort());
-    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
+    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTPS_PORT: '0', EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
   }
   // The first one brings the database's tables up to date, once for all.
   await processes[0].start();

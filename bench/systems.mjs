@@ -14,6 +14,7 @@ const { CloudFrontClient, CreateCachePolicyCommand, CreateDistributionCommand } 
  * @typedef {object} System
  * @property {string} name
  * @property {number} port where it serves viewers, on 127.0.0.1
+ * @property {number} [securePort] where it serves them over TLS
  * @property {string} host what a viewer names in Host
  * @property {readonly number[]} pids the processes that serve
  * @property {(headers: import('node:http').IncomingHttpHeaders) => boolean} hit whether an answer says that it came from the cache
@@ -63,10 +64,10 @@ async function asTheOriginSays(client) {
  * @returns {Promise<System & {client: import('@aws-sdk/client-cloudfront').CloudFrontClient, distributionId: string}>}
  */
 export async function edgefront(place, originPort, { settings = {}, readyPath, name = 'Edgefront', cachePolicyId }) {
-  const [api, edge, worker] = [await freePort(), await freePort(), await freePort()];
+  const [api, edge, securePort, worker] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
   const { child, output } = place.launch(process.execPath, [path.join(root, 'dist/main.js'), 'all'], {
-    EDGEFRONT_DATA_DIR: path.join(place.dir, name.replaceAll(/\W+/g, '-')), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTP_PORT: String(edge),
+    EDGEFRONT_DATA_DIR: path.join(place.dir, name.replaceAll(/\W+/g, '-')), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTPS_PORT: String(securePort), EDGEFRONT_HTTP_PORT: String(edge),
     EDGEFRONT_WORKER_PORT: String(worker), EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     ...settings,
   });
@@ -85,7 +86,14 @@ export async function edgefront(place, originPort, { settings = {}, readyPath, n
   place.onClose(() => client.destroy());
   const host = Distribution.DomainName;
   await until(async () => (await ask(edge, host, readyPath)).status === 200, `${name}'s distribution`);
-  return { name, port: edge, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront', client, distributionId: Distribution.Id };
+  return { name, port: edge, securePort, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront', client, distributionId: Distribution.Id };
+}
+
+/** A certificate like the one that Edgefront makes for its own domain: ECDSA on P-256. */
+function makeCertificate(dir) {
+  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=bench',
+    '-keyout', path.join(dir, 'key.pem'), '-out', path.join(dir, 'cert.pem')], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
 }
 
 /**
@@ -94,9 +102,10 @@ export async function edgefront(place, originPort, { settings = {}, readyPath, n
  * @returns {Promise<System>}
  */
 export async function nginx(place, originPort, { readyPath, cacheOptions = '' }) {
-  const port = await freePort();
+  const [port, securePort] = [await freePort(), await freePort()];
   const dir = path.join(place.dir, 'nginx');
   mkdirSync(path.join(dir, 'cache'), { recursive: true });
+  makeCertificate(dir);
   // The worker runs as the same user that made the directory, so that it can really use its cache.
   writeFileSync(path.join(dir, 'nginx.conf'), `
 ${process.getuid() === 0 ? 'user root;' : ''}
@@ -112,6 +121,8 @@ http {
   proxy_cache_path ${dir}/cache keys_zone=c:10m max_size=1g;
   server {
     listen 127.0.0.1:${port};
+    listen 127.0.0.1:${securePort} ssl http2;
+    ssl_certificate ${dir}/cert.pem; ssl_certificate_key ${dir}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
     location / { proxy_pass http://127.0.0.1:${originPort}; proxy_cache c; add_header X-Cache $upstream_cache_status; ${cacheOptions} }
   }
 }`);
@@ -119,7 +130,7 @@ http {
   await until(async () => (await ask(port, 'bench', readyPath)).status === 200, 'nginx');
   // nginx's other children load and tidy its cache, and one of them ends after a minute.
   const pids = childrenOf(child.pid).filter((pid) => commandOf(pid).includes('worker process'));
-  return { name: 'nginx', port, host: 'bench', pids, hit: (headers) => headers['x-cache'] === 'HIT' };
+  return { name: 'nginx', port, securePort, host: 'bench', pids, hit: (headers) => headers['x-cache'] === 'HIT' };
 }
 
 /**

@@ -33,13 +33,15 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
         const { ensureAdministrator } = await import('./api/administrator.js');
         const { createOperations } = await import('./api/operations.js');
         const { Functions } = await import('./functions/functions.js');
+        const { startDefaultCertificate } = await import('./api/certificates.js');
         await ensureAdministrator(config, store);
+        const certificate = await startDefaultCertificate({ config, store, clock, log });
         const functions = new Functions(clock, log);
         const operations = createOperations({
           store, clock, random: randomBytes, domain: config.domain, accountId: config.accountId, apiUrl: apiUrlOf(config), settleHoldMs: config.settleHoldMs, functions,
         });
         const api = await startApi({ config, store, log, clock, operations });
-        return { close: () => closeAll([functions, api]) };
+        return { close: () => closeAll([certificate, functions, api]) };
       });
     }
   }

@@ -45,6 +45,7 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
       DATABASE_URL: databaseUrl,
       EDGEFRONT_DATA_DIR: config.dataDir,
       EDGEFRONT_NODE_SECRET: config.nodeSecret ?? keptSecret(path.join(config.dataDir, 'node-secret')),
+      EDGEFRONT_SECRETS_KEY: config.secretsKey ?? keptSecret(path.join(config.dataDir, 'secrets-key')),
       EDGEFRONT_LOG_LEVEL: process.env['EDGEFRONT_LOG_LEVEL'] ?? 'warn',
     };
     const control = [new Child('api', 'api', shared, log, clock), new Child('worker', 'worker', shared, log, clock)];
@@ -66,12 +67,13 @@ function edgesOf(config: Config, shared: Readonly<Record<string, string>>, log: 
     const name = `edge-${i + 1}`;
     const dataDir = path.join(config.dataDir, name);
     makeDirectory(dataDir);
-    // An edge gets neither the database nor the administrator's secret: it has no use for them.
+    // An edge gets neither the database and what it is encrypted under nor the administrator's secret: it has no use for them.
     const environment = {
       ...shared, EDGEFRONT_ORIGIN_ALLOW: config.originAllow ?? thisMachine, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
+      EDGEFRONT_HTTPS_PORT: String(config.httpsPort === 0 ? 0 : config.httpsPort + 10 * i),
       EDGEFRONT_RTMP_PORT: String(config.rtmpPort === 0 ? 0 : config.rtmpPort + 10 * i),
     };
-    return new Child(name, 'edge', { ...environment, DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' }, log, clock);
+    return new Child(name, 'edge', { ...environment, DATABASE_URL: '', EDGEFRONT_SECRETS_KEY: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' }, log, clock);
   });
 }
 

@@ -1,10 +1,12 @@
 // What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
-import { apiUrlOf, edgeUrlOf, type Config } from '../base/config';
+import { apiUrlOf, edgeUrlOf, secureEdgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
 export function welcome(config: Config, originAllow: string, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
   const api = apiUrlOf(config);
   const edges = Array.from({ length: config.edges }, (_, n) => edgeUrlOf(config, n));
+  // Port 0 is any free one, which only the edge knows.
+  const secureEdges = config.httpsPort === 0 ? [] : Array.from({ length: config.edges }, (_, n) => secureEdgeUrlOf(config, n));
   const secret = administrator.secretAccessKey ?? '$EDGEFRONT_SECRET_ACCESS_KEY';
   return `
 Edgefront is up.
@@ -12,6 +14,7 @@ Edgefront is up.
   API      ${api}
   docs     ${api}/reference
   edges    ${edges.join('  ')}
+           ${secureEdges.join('  ')}   (root certificate: ${api}/edgefront/v1/certificate-authority)
   origins  may have public addresses and ${originAllow} (EDGEFRONT_ORIGIN_ALLOW)
   data     ${config.dataDir}
   key id   ${administrator.accessKeyId}

@@ -4,6 +4,7 @@ import { text, type Node, type OwnOperation } from './own-operation';
 import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
 import { descriptionOperations } from './own/description';
 import { auditOperations, auditSchemas } from './own/audit';
+import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
 import { fleetOperations, fleetSchemas } from './own/fleet';
 import { historyOperations, historySchemas } from './own/history';
@@ -12,6 +13,7 @@ import { tokenOperations, tokenSchemas } from './own/tokens';
 const all: readonly OwnOperation[] = [
   ...tokenOperations,
   ...accessKeyOperations(() => knownActions(all)),
+  ...certificateOperations,
   ...historyOperations,
   ...auditOperations,
   ...effectiveOperations,
@@ -49,6 +51,7 @@ export function ownSchemas(): Record<string, Node> {
   return structuredClone({
     ...tokenSchemas,
     ...accessKeySchemas,
+    ...certificateSchemas,
     ...historySchemas,
     ...auditSchemas,
     ...effectiveSchemas,

@@ -28,6 +28,7 @@ export const settings = {
   bind: { name: 'EDGEFRONT_BIND', kind: 'text', unit: 'address', default: '127.0.0.1', meaning: 'address of every listener' },
   apiPort: { ...port, name: 'EDGEFRONT_API_PORT', default: '8081', meaning: 'API' },
   httpPort: { ...port, name: 'EDGEFRONT_HTTP_PORT', default: '8080', meaning: 'viewers, HTTP (in `all`, edge n listens on +10·(n−1))' },
+  httpsPort: { ...port, name: 'EDGEFRONT_HTTPS_PORT', default: '8443', meaning: 'viewers, HTTPS with HTTP/2 and HTTP/1.1 (in `all`, edge n listens on +10·(n−1))' },
   rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP and RTMPE (in `all`, edge n listens on +10·(n−1))' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
   workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
@@ -37,6 +38,7 @@ export const settings = {
   secretAccessKey: { name: 'EDGEFRONT_SECRET_ACCESS_KEY', kind: 'text', unit: '', default: null, secret: true, meaning: 'the first administrator\'s secret; set both or neither' },
   accountId: { name: 'EDGEFRONT_ACCOUNT_ID', kind: 'text', unit: '12 digits', default: '000000000000', meaning: 'account in ARNs' },
   nodeSecret: { name: 'EDGEFRONT_NODE_SECRET', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'shared by worker and nodes, signs the nodes\' tokens; unset: `all` makes one and keeps it in the data directory' },
+  secretsKey: { name: 'EDGEFRONT_SECRETS_KEY', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'what private keys of certificates are encrypted under in the database; api and worker need the same; unset: `all` makes one and keeps it in the data directory' },
   node: { name: 'EDGEFRONT_NODE', kind: 'text', unit: 'name', default: null, meaning: 'name of this node, unique in the fleet; unset: the host\'s name (`all`: `edge-1`, `edge-2` …)' },
   pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
   cacheBytes: { name: 'EDGEFRONT_CACHE_BYTES', kind: 'integer', unit: 'bytes', default: '268435456', min: 1_048_576, max: 1_099_511_627_776, meaning: 'memory an edge gives to cached objects' },
@@ -108,6 +110,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (values.nodeSecret !== null && values.nodeSecret.length < 32) {
     throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET must have at least 32 characters');
   }
+  if (values.secretsKey !== null && values.secretsKey.length < 32) {
+    throw new Fault('bad-setting', 'machine', 'EDGEFRONT_SECRETS_KEY must have at least 32 characters');
+  }
   if (!/^\d{12}$/.test(values.accountId)) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_ACCOUNT_ID must be 12 digits, not "${values.accountId}"`);
   }
@@ -147,4 +152,9 @@ export function apiUrlOf(config: Config): string {
 /** Where an edge of `all` listens; `n` counts from 0. */
 export function edgeUrlOf(config: Config, n: number): string {
   return `http://${authority(config.bind, config.httpPort + 10 * n)}`;
+}
+
+/** Where an edge of `all` listens for HTTPS; `n` counts from 0. */
+export function secureEdgeUrlOf(config: Config, n: number): string {
+  return `https://${authority(config.bind, config.httpsPort + 10 * n)}`;
 }

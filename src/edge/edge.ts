@@ -7,7 +7,7 @@ import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
-import type { Purge, Site, StreamingSite } from '../snapshot/site';
+import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
@@ -15,16 +15,20 @@ import { SignatureChecks, type ViewerKey } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
-import { startHttpServer } from './http/server';
+import type { RequestHandler } from './http/exchange';
+import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
 import { OwnRequest } from './own-request';
 import { denialPage } from './pages';
+import { refusalOutcome } from './outcome';
 import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
+import { securityPolicy } from './tls/security-policies';
+import { TlsDirectory } from './tls/tls-directory';
 
 export interface EdgeParts {
   readonly config: Config;
@@ -41,7 +45,7 @@ const compressedAtOnceMax = 64;
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
  * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
  */
-export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number; readonly rtmpPort: number }> {
+export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
@@ -64,21 +68,25 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
   }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
-    const server = await startHttpServer({
-      bind: config.bind, port: config.httpPort, handler: flow.handle, log, clock,
+    const shared = {
+      bind: config.bind, log, clock,
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
-      malformed: (status) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
-    });
+      malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
+    };
+    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+    const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
+    const secure = await startHttpServer({ ...shared, port: config.httpsPort, handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
+    started.push({ close: () => secure.close(drainMs) });
     rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: [`http://${config.bind.includes(':') ? `[${config.bind}]` : config.bind}:${server.port}`],
-      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache),
+      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config.bind, server, secure),
+      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
-    return { port: server.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
+    return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
     await closeAll(started);
     throw thrown;
@@ -90,9 +98,41 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
   return site.signedBy === null ? null : sites.mediaBehavior(site.id)?.signedBy ?? new Map<string, ViewerKey>();
 }
 
+function addressesOf(bind: string, server: HttpServer, secure: HttpServer): readonly string[] {
+  const host = bind.includes(':') ? `[${bind}]` : bind;
+  return [`http://${host}:${server.port}`, `https://${host}:${secure.port}`];
+}
+
+/**
+ * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
+ * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
+ */
+function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+  return (exchange) => {
+    const { tls: agreed, host, httpVersion } = exchange.request;
+    if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
+      handler(exchange);
+      return;
+    }
+    const page = denialPage(421, 'misdirected', identity.requestId());
+    exchange.outcome = refusalOutcome('misdirected');
+    exchange.answer(page.block, [], page.body, page.body.length);
+  };
+}
+
+/** Where certificates are put in force. */
+export interface CertificateTable {
+  /** @returns why it cannot be used, or null */
+  put(certificate: CertificateSite): string | null;
+  remove(id: string): void;
+  ids(): Iterable<string>;
+}
+
+const noCertificates: CertificateTable = { put: () => 'HTTPS is not served here', remove: () => {}, ids: () => [] };
+
 /** What the worker says, put in force. A site that cannot be served keeps its previous version and is reported. */
 export class EdgeState implements NodeApply {
-  constructor(private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>) {}
+  constructor(private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>, private readonly certificates: CertificateTable = noCertificates) {}
 
   restore(sites: readonly Site[]): void {
     for (const site of sites) this.put(site);
@@ -101,7 +141,7 @@ export class EdgeState implements NodeApply {
   replaceAll(sites: readonly Site[], dropCache: boolean): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();
     const named = new Set(sites.map((site) => site.id));
-    for (const id of [...this.sites.ids()]) if (!named.has(id)) this.drop(id);
+    for (const id of [...this.sites.ids(), ...this.certificates.ids()]) if (!named.has(id)) this.drop(id);
     return sites.flatMap((site) => this.put(site));
   }
 
@@ -120,6 +160,11 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
+    if (site.kind === 'certificate') {
+      const reason = this.certificates.put(site);
+      return reason === null ? [] : [{ site: site.id, reason }];
+    }
+    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
     const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
     if ('refused' in result) return [{ site: site.id, reason: result.refused }];
     this.cache.retain(site.id, result.spaces);
@@ -127,6 +172,7 @@ export class EdgeState implements NodeApply {
   }
 
   private drop(id: string): void {
+    this.certificates.remove(id);
     this.sites.remove(id);
     this.cache.retain(id, new Set());
   }

@@ -5,7 +5,7 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'country-refused' | SignedRefusal | 'only-if-cached' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | 'country-refused' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -19,6 +19,7 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   // CloudFront's own sentence: people and programs know it.
   'country-refused': 'The Amazon CloudFront distribution is configured to block access from your country.',
   'only-if-cached': 'The request asks for a stored answer, and none is stored that may be used.',
+  'misdirected': 'The connection was made for another host name. Connect again for this one.',
   'origin-unreachable': 'The origin could not be reached.',
   'origin-timeout': 'The origin did not answer in time.',
   'origin-misbehaved': 'The origin closed the connection or sent an invalid answer.',

@@ -1,5 +1,5 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
-import type { SiteBehavior, SiteOrigin, Site, StreamingSite, WebSite } from '../snapshot/site';
+import type { SiteBehavior, SiteOrigin, ServedSite, StreamingSite, WebSite } from '../snapshot/site';
 import { countryRule, type CountryRule } from './access/countries';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/cache';
@@ -45,7 +45,7 @@ export interface CompiledSite {
 export type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
 
 export class SiteTable {
-  private readonly byId = new Map<string, Site>();
+  private readonly byId = new Map<string, ServedSite>();
   private readonly byHost = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
   /** Staging sites, which viewers cannot name (guide: continuous-deployment). */
   private readonly staging = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
@@ -102,7 +102,7 @@ export class SiteTable {
    * Puts a site in force in place of its previous version.
    * @returns why it cannot be served, or null; the previous version then stays
    */
-  put(site: Site, spaceOf: SpaceOf): { readonly spaces: ReadonlySet<Space<OriginFetch>> } | { readonly refused: string } {
+  put(site: ServedSite, spaceOf: SpaceOf): { readonly spaces: ReadonlySet<Space<OriginFetch>> } | { readonly refused: string } {
     const web = site.kind === 'web';
     const table = web && site.staging ? this.staging : this.byHost;
     for (const host of site.hosts) {

@@ -2,6 +2,7 @@
 import type {
   Customizations, DistributionConfig, DomainItem, GeoRestrictionCustomization, ManagedCertificateRequest, Parameter, WebAclCustomization,
 } from '@aws-sdk/client-cloudfront';
+import { certificateIdOfArn } from './certificate';
 import { atMost, distinct, oneOf, required, text } from './argument';
 import type { ConfigContext } from './config-context';
 import { entityName } from './connection-group';
@@ -163,7 +164,7 @@ export function prepareTenant(
 export function tenantReferences(settings: TenantSettings): readonly Reference[] {
   const named: readonly (readonly [Reference['kind'], string | undefined])[] = [
     ['distribution', settings.DistributionId], ['connection-group', settings.ConnectionGroupId],
-    ['web-acl', settings.Customizations?.WebAcl?.Arn], ['certificate', settings.Customizations?.Certificate?.Arn],
+    ['web-acl', settings.Customizations?.WebAcl?.Arn], ['certificate', certificateIdOfArn(settings.Customizations?.Certificate?.Arn ?? '')],
   ];
   return named.flatMap(([kind, id]) => (id === undefined || id === '' ? [] : [{ kind, id }]));
 }

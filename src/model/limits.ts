@@ -180,6 +180,8 @@ export const limits = {
   entityNameCharsMax: 128,
   /** ours: keys of one installation; all of them are shown on one page. */
   accessKeysMax: 1_000,
+  /** Uploaded here; AWS Certificate Manager allows 2,500. */
+  certificatesMax: 10_000,
   accessKeyNameCharsMax: 128,
   /** ours. */
   callerReferenceCharsMax: 128,

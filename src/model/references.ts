@@ -1,18 +1,22 @@
 // What a distribution's configuration refers to by id, so that the API can look it all up before the rules are applied.
 import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig, StreamingDistributionConfig } from '@aws-sdk/client-cloudfront';
+import { certificateIdOf } from './certificate';
 import { itemsOf } from './quantity';
 
 /** Nouns that are kept as resources; also their `kind` in the store. */
 export type ResourceKind =
-  | 'anycast-ip-list' | 'cache-policy' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
+  | 'anycast-ip-list' | 'cache-policy' | 'certificate' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
   | 'field-level-encryption-config' | 'field-level-encryption-profile' | 'function' | 'key-group' | 'key-value-store' | 'managed-certificate'
   | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
   | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'vpc-origin';
 
 /** What a configuration can name. Functions and real-time log configurations have their names for ids. */
-export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl' | 'certificate';
+export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl';
 
-/** Web ACLs and certificates live in other services: who names one is kept, and every one is taken to exist. */
+/**
+ * Web ACLs live in another service, and certificates may: who names one is kept, and every one is taken to exist. A certificate
+ * that was uploaded here has a row and is held against removal like everything else.
+ */
 export function livesElsewhere(kind: ReferenceKind): kind is 'web-acl' | 'certificate' {
   return kind === 'web-acl' || kind === 'certificate';
 }
@@ -95,6 +99,7 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
     ['trust-store', config.ViewerMtlsConfig?.TrustStoreConfig?.TrustStoreId],
     ['connection-function', config.ConnectionFunctionAssociation?.Id],
     ['web-acl', config.WebACLId],
+    ['certificate', certificateIdOf(config.ViewerCertificate)],
     ...itemsOf(config.Origins).flatMap((origin): [ReferenceKind, string | null | undefined][] => [
       ['origin-access-identity', identityOf(origin.S3OriginConfig?.OriginAccessIdentity)],
       ['origin-access-control', origin.OriginAccessControlId],

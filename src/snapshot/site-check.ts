@@ -1,7 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
-  SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning,
+  CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
+  SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
   SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
 } from './site';
 
@@ -110,6 +110,8 @@ const origin = shape<SiteOrigin>({
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });
 const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, responseStatus: orNull(count), minTtlS: seconds });
 
+const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag });
+
 const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | undefined)?.kind === 'header'
   ? shape<Extract<SiteTrialChoice, { kind: 'header' }>>({ kind: oneOf('header'), name: filled, value: text })(value, at)
   : shape<Extract<SiteTrialChoice, { kind: 'weight' }>>({
@@ -120,11 +122,15 @@ const trial = shape<SiteTrial>({ host: filled, session: filled, choice: trialCho
 const webSite = shape<WebSite>({
   kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
   defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled), staging: flag, trial: orNull(trial),
-  publicKeys: listOf(publicKey), countries: orNull(countries),
+  publicKeys: listOf(publicKey), countries: orNull(countries), tls,
 });
 
 const streamingSite = shape<StreamingSite>({
   kind: oneOf('streaming'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), origin, closed: orNull(text), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
+});
+
+const certificateSite = shape<CertificateSite>({
+  kind: oneOf('certificate'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), chain: filled, sealedKey: filled,
 });
 
 const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });
@@ -134,6 +140,7 @@ export function siteProblem(value: unknown): string | null {
   const kind = (value as { kind?: unknown } | null | undefined)?.kind;
   if (kind === 'web') return webSite(value, 'site');
   if (kind === 'streaming') return streamingSite(value, 'site');
+  if (kind === 'certificate') return certificateSite(value, 'site');
   return 'site.kind';
 }
 

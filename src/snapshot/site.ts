@@ -211,6 +211,25 @@ export interface WebSite extends SiteIdentity {
   readonly publicKeys: readonly SitePublicKey[];
   /** Null: viewers are let in from anywhere. */
   readonly countries: SiteCountries | null;
+  readonly tls: SiteTls;
+}
+
+/** How viewers are met over TLS. */
+export interface SiteTls {
+  /** Id of a CertificateSite; `default` for the one that serves the default domain. */
+  readonly certificate: string;
+  /** CloudFront's name of a security policy. */
+  readonly policy: string;
+  readonly http2: boolean;
+}
+
+/** A certificate that sites name. It has no hosts of its own: which of its names are served is for sites to say. */
+export interface CertificateSite extends SiteIdentity {
+  readonly kind: 'certificate';
+  /** PEM, the certificate itself first, then its issuers. */
+  readonly chain: string;
+  /** The private key (PEM), encrypted under the nodes' secret: it is in the clear neither on the wire nor on a node's disk. */
+  readonly sealedKey: string;
 }
 
 /** A streaming distribution. Known to every edge; served by the RTMP listener. */
@@ -225,7 +244,10 @@ export interface StreamingSite extends SiteIdentity {
   readonly publicKeys: readonly SitePublicKey[];
 }
 
-export type Site = WebSite | StreamingSite;
+/** What viewers are served. */
+export type ServedSite = WebSite | StreamingSite;
+
+export type Site = ServedSite | CertificateSite;
 
 /** One invalidation: from its seq on, what was fetched earlier and matches is no longer served. */
 export interface Purge {

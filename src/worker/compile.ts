@@ -6,14 +6,16 @@ import type {
   ResponseHeadersPolicyConfig, StreamingDistributionConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
+import type { Sealer } from '../base/sealed';
+import { certificateIdOf, defaultCertificateId } from '../model/certificate';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
 import { isKeyGroupId } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders,
+  CertificateSite, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
   StreamingSite, WebSite,
 } from '../snapshot/site';
-import type { DistributionRow } from '../store/store';
+import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
 import { accessOf, configOf, countriesOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf } from './compile-access';
 import { trialOf } from './compile-trial';
@@ -66,6 +68,26 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, lookup),
     countries: countriesOf(config),
+    tls: compileTls(config),
+  };
+}
+
+/** A certificate as nodes get it: its private key encrypted under what they know. @throws Fault `cannot-unseal` */
+export function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSite {
+  const { chain } = row.config as { readonly chain: string };
+  const { sealedKey } = row.attributes as { readonly sealedKey: string };
+  return { kind: 'certificate', id: row.id, seq: row.changeSeq, enabled: true, hosts: [], chain, sealedKey: keys.nodes.seal(keys.stored.open(sealedKey, row.id), row.id) };
+}
+
+/** What opens private keys as they are stored, and what seals them for nodes. */
+export interface KeyExchange { readonly stored: Sealer; readonly nodes: Sealer }
+
+/** Guide: Security Policy, Supported HTTP Versions. HTTP/3 is not served; whoever asks for it gets the next best. */
+function compileTls({ ViewerCertificate: certificate, HttpVersion: version }: DistributionConfig): SiteTls {
+  return {
+    certificate: certificateIdOf(certificate) ?? defaultCertificateId,
+    policy: certificate?.MinimumProtocolVersion ?? 'TLSv1',
+    http2: version === undefined || version.startsWith('http2'),
   };
 }
 

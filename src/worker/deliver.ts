@@ -6,7 +6,7 @@ import { Snapshot } from '../snapshot/snapshot';
 import type { Refused } from '../snapshot/wire';
 import type { Change, ChangeStore, DistributionRow, InvalidationRow, ResourceRow } from '../store/store';
 import { Catalog } from './catalog';
-import { compileSite } from './compile';
+import { compileCertificate, compileSite, type KeyExchange } from './compile';
 
 /** Changes read at once; what else is pending comes with the next read. */
 const changesPerRead = 1_000;
@@ -38,16 +38,27 @@ export class Delivery {
   private readonly failures = new Map<string, Refused>();
   private readonly catalog = new Catalog();
 
-  private constructor(private readonly store: ChangeStore, private readonly log: Log, readonly snapshot: Snapshot) {}
+  private constructor(private readonly store: ChangeStore, private readonly log: Log, readonly snapshot: Snapshot, private readonly keys: KeyExchange | null) {}
 
-  /** Reads all there is. */
-  static async load(store: ChangeStore, log: Log): Promise<Delivery> {
+  /**
+   * Reads all there is.
+   * @param keys null: certificates cannot be read, and nodes are told of none
+   */
+  static async load(store: ChangeStore, log: Log, keys: KeyExchange | null = null): Promise<Delivery> {
     const epoch = await store.epoch();
     const { newest, pruned } = await store.bounds();
     const floor = Math.max(pruned, newest - historyChangesMax);
-    const delivery = new Delivery(store, log, new Snapshot(epoch, newest, floor));
-    for await (const rows of store.resources(rowsPerRead)) for (const row of rows) delivery.catalog.put(row);
-    const touched: DistributionRow[] = [];
+    const delivery = new Delivery(store, log, new Snapshot(epoch, newest, floor), keys);
+    const touched: { readonly id: string; readonly changeSeq: number }[] = [];
+    for await (const rows of store.resources(rowsPerRead)) {
+      for (const row of rows) {
+        delivery.catalog.put(row);
+        const certificate = delivery.certificateOf(row);
+        if (certificate === null) continue;
+        delivery.snapshot.load(certificate);
+        if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
+      }
+    }
     for await (const rows of store.distributions(rowsPerRead)) {
       for (const row of rows) {
         const site = delivery.compile(row);
@@ -67,9 +78,9 @@ export class Delivery {
 
   /**
    * What changed from `floor` to `newest`, for nodes that have not seen it.
-   * @param touched distributions whose last change is among these, whether it was theirs or that of something they refer to
+   * @param touched distributions and certificates whose last change is among these, whether it was theirs or that of something they refer to
    */
-  private async recall(floor: number, newest: number, touched: readonly DistributionRow[]): Promise<void> {
+  private async recall(floor: number, newest: number, touched: readonly { readonly id: string; readonly changeSeq: number }[]): Promise<void> {
     const memories: { readonly seq: number; readonly remember: () => void }[] = touched.map(({ id, changeSeq: seq }) =>
       ({ seq, remember: () => this.snapshot.touched(id, seq) }));
     for (let from = floor; ;) {
@@ -83,8 +94,9 @@ export class Delivery {
       const changes = await this.store.after(from, changesPerRead);
       if (changes.length === 0) break;
       for (const { subject, subjectId, action, seq } of changes) {
-        if (subject !== 'distribution' || action !== 'remove' || seq > newest) continue;
-        memories.push({ seq, remember: () => this.snapshot.touched(subjectId, seq) });
+        const id = subject === 'distribution' ? subjectId : certificateIn(subject, subjectId);
+        if (id === null || action !== 'remove' || seq > newest) continue;
+        memories.push({ seq, remember: () => this.snapshot.touched(id, seq) });
       }
       from = newestSeq(changes);
     }
@@ -97,10 +109,19 @@ export class Delivery {
     this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths.filter((path) => path.startsWith('/')), tags: row.tags });
   }
 
-  /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */
+  /** Null for another resource, and for a certificate whose key cannot be opened: of it nodes keep what they have. */
+  private certificateOf(row: ResourceRow): Site | null {
+    return row.kind !== 'certificate' || this.keys === null ? null : this.guarded(row, () => compileCertificate(row, this.keys as KeyExchange));
+  }
+
   private compile(row: DistributionRow): Site | null {
+    return this.guarded(row, () => compileSite(row, this.catalog));
+  }
+
+  /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */
+  private guarded(row: { readonly id: string; readonly changeSeq: number }, compile: () => Site): Site | null {
     try {
-      const site = compileSite(row, this.catalog);
+      const site = compile();
       this.failures.delete(row.id);
       return site;
     } catch (thrown) {
@@ -127,6 +148,8 @@ export class Delivery {
       if (change.subject === 'invalidation') this.purge(pending.invalidations.get(change.subjectId));
       // Of several changes to one site only the newest matters.
       if (change.subject === 'distribution' && lastOf.get(change.subjectId) === change.seq) this.takeSite(change.subjectId, change.seq, pending.rows.get(change.subjectId));
+      const certificate = certificateIn(change.subject, change.subjectId);
+      if (certificate !== null && lastOf.get(change.subjectId) === change.seq) this.takeCertificate(certificate, change.seq, pending.resources.get(change.subjectId));
       if (change.subject === 'resource') for (const row of reached.get(change.seq) ?? []) this.takeSite(row.id, change.seq, row);
     }
     this.snapshot.advance(newestSeq(pending.changes));
@@ -139,6 +162,12 @@ export class Delivery {
       // Ids are not used twice: what was removed stays away. One that is missing without a line of its own has it among those to come.
       if (subject === 'resource' && action === 'remove' && !resources.has(subjectId)) this.catalog.remove(subjectId);
     }
+  }
+
+  private takeCertificate(id: string, seq: number, row: ResourceRow | undefined): void {
+    const certificate = row === undefined ? null : this.certificateOf(row);
+    if (certificate !== null) this.snapshot.put(certificate, seq);
+    else if (row === undefined) this.snapshot.remove(id, seq);
   }
 
   private takeSite(id: string, seq: number, row: DistributionRow | undefined): void {
@@ -190,6 +219,12 @@ export class Delivery {
     for (const row of resources) pending.resources.set(`${row.kind}/${row.id}`, row);
     return Math.max(0, ...sites.map((row) => row.changeSeq), ...resources.map((row) => row.changeSeq));
   }
+}
+
+/** Id of the certificate that a line of the log is about, or null. */
+function certificateIn(subject: Change['subject'], subjectId: string): string | null {
+  const prefix = 'certificate/';
+  return subject === 'resource' && subjectId.startsWith(prefix) ? subjectId.slice(prefix.length) : null;
 }
 
 function pushTo<K, T>(lists: Map<K, T[]>, key: K, item: T): void {

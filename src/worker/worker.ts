@@ -7,14 +7,16 @@ import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
+import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
 import { sleep, type Service } from '../base/service';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
 import type { ChangeListener, Store } from '../store/store';
+import type { KeyExchange } from './compile';
 import { Delivery } from './deliver';
 import { Settler } from './settle';
 
 export interface WorkerParts {
-  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
+  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'secretsKey' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -133,6 +135,10 @@ class RunningWorker {
   }
 }
 
+function keyExchangeOf(secretsKey: string | null, nodeSecret: string): KeyExchange | null {
+  return secretsKey === null ? null : { stored: new Sealer(secretsKey, storedKeysPurpose), nodes: new Sealer(nodeSecret, nodeKeysPurpose) };
+}
+
 /**
  * Loads what there is, opens the nodes' channel and follows the log until closed.
  * @throws Fault `bad-setting` without a node secret, `port-in-use`, or what the store throws
@@ -140,7 +146,7 @@ class RunningWorker {
 export async function startWorker(parts: WorkerParts): Promise<Service & { readonly port: number }> {
   const { config, store, clock, log } = parts;
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const delivery = await Delivery.load(store.changes, log);
+  const delivery = await Delivery.load(store.changes, log, keyExchangeOf(config.secretsKey, config.nodeSecret));
   const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, log });
   await settler.begin();
   // Once the worker stops, its closing the channel says nothing about the nodes.

@@ -31,6 +31,7 @@ const own = [
   'CreateToken', 'ListNodes', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
   'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution',
   'ListStreamingDistributionVersions', 'GetStreamingDistributionVersion', 'DiffStreamingDistributionVersions', 'RollbackStreamingDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
+  'ImportCertificate', 'ListCertificates', 'GetCertificate', 'RenewCertificate', 'DeleteCertificate', 'GetCertificateAuthority',
   'GetReference', 'GetReferencePage', 'GetHome',
 ];
 

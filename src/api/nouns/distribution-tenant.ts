@@ -3,6 +3,7 @@ import type { DistributionConfig, ManagedCertificateRequest } from '@aws-sdk/cli
 import {
   checkCertificateArn, checkWebAclArn, domainsOf, prepareTenant, tenantReferences, type TenantSettings,
 } from '../../model/distribution-tenant';
+import { certificateIdOfArn } from '../../model/certificate';
 import { tokenId } from '../../model/ids';
 import { present } from '../../model/quantity';
 import { refuse } from '../../model/refusal';
@@ -94,7 +95,7 @@ export function distributionTenantNoun(parts: OperationParts): TenantNoun {
 async function listByCustomization(noun: TenantNoun, call: Call, parts: OperationParts): Promise<Row> {
   const { WebACLArn: acl, CertificateArn: certificate } = call.input as { WebACLArn?: string; CertificateArn?: string };
   if ((acl === undefined) === (certificate === undefined)) refuse('InvalidArgument', 'Specify either WebACLArn or CertificateArn.');
-  const where: Reference = acl === undefined ? { kind: 'certificate', id: checkCertificateArn(certificate) } : { kind: 'web-acl', id: checkWebAclArn(acl) };
+  const where: Reference = acl === undefined ? { kind: 'certificate', id: certificateIdOfArn(checkCertificateArn(certificate)) } : { kind: 'web-acl', id: checkWebAclArn(acl) };
   const request = pageRequestOf(call);
   const page = await parts.store.resources.list(kind, request.marker, request.itemsMax, where);
   return flatPage('DistributionTenantList')(request, { items: page.items.map(noun.summarize), nextMarker: page.nextMarker });

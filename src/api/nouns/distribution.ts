@@ -1,5 +1,6 @@
 // Web distributions: create (with tags, as a staging copy too), read, update, delete, list.
 import type { DistributionConfig, DistributionConfigWithTags, TrustedKeyGroups, TrustedSigners } from '@aws-sdk/client-cloudfront';
+import { certificateIdOf, checkCoversAliases, type CertificateFacts } from '../../model/certificate';
 import { checkDistributionUpdate, prepareDistributionConfig, stagingCopyOf } from '../../model/distribution';
 import { factsOf } from '../../model/facts';
 import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
@@ -53,7 +54,16 @@ export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed | Tenant
 
 /** The configuration as it would be written. @throws Refusal with the code of the first rule that is broken */
 export async function preparedDistribution(config: DistributionConfig, parts: OperationParts): Promise<DistributionConfig> {
-  return prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
+  const ready = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
+  await checkCertificate(ready, parts);
+  return ready;
+}
+
+/** A certificate that was uploaded here is held against the names it shall serve. @throws Refusal InvalidViewerCertificate */
+async function checkCertificate(config: DistributionConfig, parts: OperationParts): Promise<void> {
+  const id = certificateIdOf(config.ViewerCertificate);
+  const row = id === null ? null : await parts.store.resources.get('certificate', id);
+  if (row !== null) checkCoversAliases(row.config as unknown as CertificateFacts, itemsOf(config.Aliases), parts.clock.nowMs());
 }
 
 async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {

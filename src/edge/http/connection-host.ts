@@ -1,5 +1,7 @@
 // What the connections of one server share, and what the server asks of each, whatever version of HTTP it speaks.
 import type { Log } from '../../base/log';
+import type { ProxySource } from '../../protocol/proxy/proxy-header';
+import type { ViewerTls } from '../tls/tls-gate';
 import type { HeadBlock, RequestHandler } from './exchange';
 import type { HttpLimits } from './limits';
 import type { Scratch } from './output';
@@ -11,6 +13,11 @@ export interface ViewerConnection {
   /** The server closes: an idle connection ends at once, another with its answers. */
   retire(): void;
   destroy(): void;
+}
+
+/** Who is at the other end, or for whom a trusted load balancer opened the connection, and what was agreed with it over TLS. */
+export interface Peer extends ProxySource {
+  readonly tls?: ViewerTls;
 }
 
 /** What the connections of one server share. */

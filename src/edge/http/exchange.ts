@@ -4,6 +4,7 @@ import type { Fields } from '../../protocol/http/fields';
 import type { HeadBytes } from '../../protocol/http/answer-head';
 import type { PreparedBlock } from '../../protocol/http/hpack-encoder';
 import type { Outcome } from '../outcome';
+import type { ViewerTls } from '../tls/tls-gate';
 
 export interface ViewerRequest {
   /** As sent; methods are case-sensitive. */
@@ -27,6 +28,8 @@ export interface ViewerRequest {
   readonly remotePort: number;
   /** Who the connection is from: the viewer, or a proxy that forwards for it. */
   readonly peerAddress: string;
+  /** What was agreed with whoever the connection is from; left out over plain HTTP. */
+  readonly tls?: ViewerTls;
 }
 
 /**

@@ -7,8 +7,7 @@ import { ChunkedDecoder } from '../../protocol/http/chunked';
 import { FixedLengthDecoder, type BodyDecoder } from '../../protocol/http/body-decoder';
 import { parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
 import { HEAD_BYTES_MAX } from '../../protocol/http/request-rules';
-import type { ProxySource } from '../../protocol/proxy/proxy-header';
-import type { ConnectionHost, ViewerConnection } from './connection-host';
+import type { ConnectionHost, Peer, ViewerConnection } from './connection-host';
 import type { ViewerRequest } from './exchange';
 import { Http1Exchange, type ExchangeLine } from './http1-exchange';
 import { Output } from './output';
@@ -72,8 +71,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
   private incoming: Incoming | null = null;
   private memo: FieldSection | null = null;
 
-  /** @param peer who is at the other end, or for whom a trusted load balancer opened the connection */
-  constructor(private readonly host: ConnectionHost, private readonly socket: Socket, private readonly peer: ProxySource) {
+  constructor(private readonly host: ConnectionHost, private readonly socket: Socket, private readonly peer: Peer) {
     this.deadlineMs = host.nowMs + host.limits.idleMs;
     this.idleSinceMs = host.nowMs;
     this.output = new Output(socket, host.scratch, host);
@@ -319,6 +317,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       remoteAddress: viewerAddress(this.peer.address, head.section.fields, this.host.proxies.forwarded),
       remotePort: this.peer.port,
       peerAddress: this.peer.address,
+      ...(this.peer.tls === undefined ? {} : { tls: this.peer.tls }),
     };
   }
 

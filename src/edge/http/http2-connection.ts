@@ -2,8 +2,7 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/assert';
 import { CLIENT_PREFACE, connectionProblem, ErrorCode, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, Frame, goAwayFrame, STREAM_ID_MAX, type FrameProblem } from '../../protocol/http/http2-frames';
-import type { ProxySource } from '../../protocol/proxy/proxy-header';
-import type { ConnectionHost, ViewerConnection } from './connection-host';
+import type { ConnectionHost, Peer, ViewerConnection } from './connection-host';
 import { http2Limits } from './http2-limits';
 import { Http2Session, type SessionCarrier } from './http2-session';
 import { Output } from './output';
@@ -36,8 +35,7 @@ export class Http2Connection implements ViewerConnection, SessionCarrier {
   private deadlineMs: number;
   private lingeredBytes = 0;
 
-  /** @param peer who is at the other end, or for whom a trusted load balancer opened the connection */
-  constructor(private readonly host: ConnectionHost, private readonly socket: Socket, readonly peer: ProxySource) {
+  constructor(private readonly host: ConnectionHost, private readonly socket: Socket, readonly peer: Peer) {
     this.deadlineMs = host.nowMs + host.limits.headMs;
     this.output = new Output(socket, host.scratch, host);
     this.session = new Http2Session(host, this);

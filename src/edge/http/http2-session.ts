@@ -14,8 +14,7 @@ import { requestOf, trailersProblem, type Http2RequestHead } from '../../protoco
 import { defaultPriority, parsePriority, type Priority } from '../../protocol/http/priority';
 import type { Fields } from '../../protocol/http/fields';
 import { refuse } from '../../protocol/http/request-rules';
-import type { ProxySource } from '../../protocol/proxy/proxy-header';
-import type { ConnectionHost } from './connection-host';
+import type { ConnectionHost, Peer } from './connection-host';
 import type { ViewerRequest } from './exchange';
 import { ClosedStreams } from './http2-closed-streams';
 import { Http2Exchange, type AnswerLine } from './http2-exchange';
@@ -30,7 +29,7 @@ import { viewerAddress } from './viewer-address';
 /** What a session needs of the connection that carries it. */
 export interface SessionCarrier {
   readonly output: Output;
-  readonly peer: ProxySource;
+  readonly peer: Peer;
   /** Something was written or may be: have `pump` called and the output flushed once the code that is running returns. */
   soon(): void;
   /** No stream is left. */
@@ -265,9 +264,11 @@ export class Http2Session implements StreamLine, AnswerLine {
     return { ...this.viewer(fields), method, path, query, host, fields, hasBody, bodyBytes: hasBody ? head.contentLength : 0 };
   }
 
-  private viewer(fields: Fields): Pick<ViewerRequest, 'httpVersion' | 'scheme' | 'remoteAddress' | 'remotePort' | 'peerAddress'> {
-    const { address, port } = this.carrier.peer;
-    return { httpVersion: '2', scheme: this.host.scheme, remoteAddress: viewerAddress(address, fields, this.host.proxies.forwarded), remotePort: port, peerAddress: address };
+  private viewer(fields: Fields): Pick<ViewerRequest, 'httpVersion' | 'scheme' | 'remoteAddress' | 'remotePort' | 'peerAddress' | 'tls'> {
+    const { address, port, tls } = this.carrier.peer;
+    const { scheme, proxies } = this.host;
+    const viewer = { httpVersion: '2', scheme, remoteAddress: viewerAddress(address, fields, proxies.forwarded), remotePort: port, peerAddress: address } as const;
+    return tls === undefined ? viewer : { ...viewer, tls };
   }
 
   /** RFC 9218 section 7.1: an update that came before its request counts over the request's own field. */

@@ -1,13 +1,17 @@
-// The listener for viewers over HTTP/1.1: accepts, keeps the connections, keeps their time, closes them.
+// The listeners for viewers, HTTP/1.1 in the clear and HTTP/1.1 or HTTP/2 over TLS: accepts, keeps the connections, keeps their time, closes them.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { systemClock, type Clock } from '../../base/clock';
 import { codeOf, Fault, messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import { silentLog, type Log } from '../../base/log';
 import { formatHttpDate } from '../../protocol/http/date';
-import { Http1Connection } from './http1-connection';
+import type { ProxySource } from '../../protocol/proxy/proxy-header';
+import type { TlsDirectory } from '../tls/tls-directory';
+import { TlsGate } from '../tls/tls-gate';
 import type { ConnectionHost, ViewerConnection } from './connection-host';
 import { HeadBlock, type RequestHandler } from './exchange';
+import { Http1Connection } from './http1-connection';
+import { Http2Connection } from './http2-connection';
 import { defaultHttpLimits, type HttpLimits } from './limits';
 import { Scratch } from './output';
 import { readProxyHeader } from './proxied-socket';
@@ -19,6 +23,8 @@ export interface HttpServerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly handler: RequestHandler;
+  /** How viewers are met over TLS; left out: in the clear. */
+  readonly tls?: TlsDirectory;
   /** What to say to a request that cannot be understood, before the connection is closed; a line of text if not given. */
   readonly malformed?: (status: number) => { readonly block: HeadBlock; readonly body: Buffer };
   readonly limits?: Partial<HttpLimits>;
@@ -50,7 +56,8 @@ class Host implements ConnectionHost {
   readonly malformed: ConnectionHost['malformed'];
   readonly limits: HttpLimits;
   readonly proxies: TrustedProxies;
-  readonly scheme = 'http';
+  readonly scheme: 'http' | 'https';
+  private readonly gate: TlsGate | null;
   readonly log: Log;
   readonly scratch = new Scratch();
   readonly connections = new Set<ViewerConnection>();
@@ -72,6 +79,8 @@ class Host implements ConnectionHost {
     this.limits = { ...defaultHttpLimits, ...options.limits };
     this.proxies = options.proxies ?? nobody;
     this.log = options.log ?? silentLog;
+    this.scheme = options.tls === undefined ? 'http' : 'https';
+    this.gate = options.tls === undefined ? null : new TlsGate(options.tls, this.log);
     this.clock = options.clock ?? systemClock;
     this.nowMs = this.clock.monotonicMs();
     this.date = formatHttpDate(this.clock.nowMs());
@@ -91,14 +100,28 @@ class Host implements ConnectionHost {
     const peer = canonicalAddress(socket.remoteAddress ?? '') ?? '';
     const port = socket.remotePort ?? 0;
     if (!this.proxies.proxyProtocol.includes(peer)) {
-      this.connections.add(new Http1Connection(this, socket, { address: peer, port }));
+      this.begin(socket, { address: peer, port });
       return;
     }
     this.announced.add(socket);
     readProxyHeader(socket, (outcome) => {
       this.announced.delete(socket);
       if (outcome.kind === 'refused') this.log.debug('connection-refused', { reason: outcome.reason, address: peer });
-      else this.connections.add(new Http1Connection(this, socket, outcome.source ?? { address: peer, port }));
+      else this.begin(socket, outcome.source ?? { address: peer, port });
+    });
+  }
+
+  /** It is known whose connection it is. */
+  private begin(socket: Socket, source: ProxySource): void {
+    if (this.gate === null) {
+      this.connections.add(new Http1Connection(this, socket, source));
+      return;
+    }
+    this.gate.accept(socket, (secured) => {
+      const peer = { ...source, tls: secured.tls };
+      // It may have begun to close during the handshake.
+      if (this.closing) secured.socket.destroy();
+      else this.connections.add(secured.http2 ? new Http2Connection(this, secured.socket, peer) : new Http1Connection(this, secured.socket, peer));
     });
   }
 
@@ -111,6 +134,7 @@ class Host implements ConnectionHost {
   async drain(graceMs: number): Promise<void> {
     this.closing = true;
     for (const socket of this.announced) socket.destroy();
+    this.gate?.close();
     for (const connection of this.connections) connection.retire();
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -121,7 +145,6 @@ class Host implements ConnectionHost {
       };
     });
   }
-
 }
 
 function listen(server: Server, bind: string, port: number): Promise<number> {
@@ -136,7 +159,7 @@ function listen(server: Server, bind: string, port: number): Promise<number> {
 }
 
 /**
- * Starts an HTTP/1.1 server for viewers.
+ * Starts a server for viewers.
  * @throws Fault `port-in-use`, `listen-failed`
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {

@@ -18,5 +18,6 @@ export function mediaSite({ id, seq, enabled, origin, signedBy, publicKeys }: St
       responseHeaders: null, access: { closed: null, signedBy },
     }],
     origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys, countries: null,
+    tls: { certificate: 'default', policy: 'TLSv1', http2: true },
   };
 }

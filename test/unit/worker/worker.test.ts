@@ -15,7 +15,7 @@ let worker: Service & { readonly port: number };
 const nodes: FleetNode[] = [];
 const raws: RawNode[] = [];
 
-const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
+const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, secretsKey: null, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
 const start = (changes: Partial<typeof config> = {}) => startWorker({ config: { ...config, ...changes }, store, clock: systemClock, log: silentLog });
 const node = async (...args: Parameters<typeof startNode>): Promise<FleetNode> => {
   const made = await startNode(...args);

@@ -1,0 +1,114 @@
+// Which certificate, protocols and ciphers a viewer is met with, by the name it asks for; made when first needed, and few at a time.
+import { constants, createHash, createPrivateKey } from 'node:crypto';
+import { createServer, type Server } from 'node:tls';
+import { assert } from '../../base/assert';
+import type { Clock } from '../../base/clock';
+import { messageOf } from '../../base/fault';
+import { nodeKeysPurpose, Sealer } from '../../base/sealed';
+import type { CertificateSite, WebSite } from '../../snapshot/site';
+import { cipherText, curves, securityPolicy } from './security-policies';
+
+/** How viewers of a site are met. */
+export interface TlsTerms {
+  /** Id of a certificate. */
+  readonly certificate: string;
+  readonly policy: string;
+  readonly http2: boolean;
+}
+
+/** The site that serves a name, as the site table knows it. */
+export type SiteOfName = (name: string) => WebSite | null;
+
+export const defaultCertificateId = 'default';
+/** As CloudFront's own certificate: everything from TLS 1.0 on (guide: Security Policy). */
+const defaultTerms: TlsTerms = { certificate: defaultCertificateId, policy: 'TLSv1', http2: true };
+
+/** Contexts in memory; one that is needed again is made again in about a millisecond. */
+const contextsMax = 512;
+/** A context's ticket keys live as long as it does: who steals them can read no more than so much of the past. */
+const contextMs = 12 * 3_600_000;
+/** From connecting to the end of the handshake. */
+export const handshakeMs = 10_000;
+
+interface Context { readonly server: Server; readonly madeAtMs: number; readonly chain: string }
+
+interface Identity { readonly chain: string; readonly key: string }
+
+export class TlsDirectory {
+  private readonly identities = new Map<string, Identity>();
+  /** The least recently used first. */
+  private readonly contexts = new Map<string, Context>();
+  private readonly sealer: Sealer;
+
+  constructor(nodeSecret: string, private readonly siteOf: SiteOfName, private readonly clock: Clock) {
+    this.sealer = new Sealer(nodeSecret, nodeKeysPurpose);
+  }
+
+  get certificates(): number { return this.identities.size; }
+
+  /** @returns why it cannot be used, or null; the version before then stays */
+  put(certificate: CertificateSite): string | null {
+    try {
+      const key = this.sealer.open(certificate.sealedKey, certificate.id);
+      createPrivateKey(key);
+      this.identities.set(certificate.id, { chain: certificate.chain, key });
+      return null;
+    } catch (thrown) {
+      // Never the key itself: OpenSSL's reasons name functions, not content.
+      return `the certificate cannot be used: ${messageOf(thrown)}`;
+    }
+  }
+
+  remove(id: string): void { this.identities.delete(id); }
+  ids(): IterableIterator<string> { return this.identities.keys(); }
+
+  /** The terms for a name; those of the default certificate for a name that no site has, as CloudFront does. */
+  termsFor(name: string | null): TlsTerms {
+    return (name === null ? null : this.siteOf(name)?.tls) ?? defaultTerms;
+  }
+
+  /** True when what was agreed for one name may serve another: the viewer would have been met alike. */
+  covers(agreed: TlsTerms, host: string, httpVersion: string): boolean {
+    const terms = this.termsFor(host);
+    return terms.certificate === agreed.certificate && terms.policy === agreed.policy && (terms.http2 || httpVersion !== '2');
+  }
+
+  /**
+   * Who shakes hands under these terms. Not listening: connections are handed to it, as Node's documentation of the
+   * 'connection' event says.
+   * @param http2 the viewer can speak TLS 1.2 at least, without which there is no HTTP/2 (RFC 9113 section 9.2)
+   */
+  serverFor(terms: TlsTerms, http2: boolean): Server | null {
+    const identity = this.identities.get(terms.certificate);
+    if (identity === undefined) return null;
+    const key = `${terms.policy} ${terms.http2 && http2} ${terms.certificate}`;
+    const nowMs = this.clock.monotonicMs();
+    const known = this.contexts.get(key);
+    this.contexts.delete(key);
+    const context = known !== undefined && known.chain === identity.chain && nowMs - known.madeAtMs < contextMs
+      ? known : { server: makeServer(identity, terms, terms.http2 && http2), madeAtMs: nowMs, chain: identity.chain };
+    this.contexts.set(key, context);
+    if (this.contexts.size > contextsMax) this.contexts.delete(this.contexts.keys().next().value as string);
+    return context.server;
+  }
+}
+
+function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): Server {
+  const policy = securityPolicy(terms.policy);
+  assert(policy !== undefined, 'a site with a policy that is none is not taken');
+  return createServer({
+    cert: chain, key, minVersion: policy.minVersion, maxVersion: 'TLSv1.3', ciphers: cipherText(policy), honorCipherOrder: true, ecdhCurve: curves,
+    ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+    handshakeTimeout: handshakeMs,
+    // A session is taken up again under the same terms only.
+    sessionIdContext: sessionContext(terms),
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    allowHalfOpen: true,
+    noDelay: true,
+  });
+}
+
+/** OpenSSL takes 32 bytes. */
+function sessionContext({ certificate, policy }: TlsTerms): string {
+  return createHash('sha256').update(`${policy} ${certificate}`).digest('base64').slice(0, 32);
+}
