@@ -141,7 +141,11 @@ export async function startFleet(place, { apis = 1, edges = 3, environment = {} 
   add('worker', 'worker', control);
   for (let n = 1; n <= edges; n += 1) {
     edgePorts.push(await lastingPort());
-    add(`edge-${n}`, 'edge', { ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTPS_PORT: '0', EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)) });
+    add(`edge-${n}`, 'edge', {
+      ...shared, EDGEFRONT_NODE: `edge-${n}`, EDGEFRONT_HTTP_PORT: String(edgePorts.at(-1)), EDGEFRONT_HTTPS_PORT: '0', EDGEFRONT_RTMP_PORT: '0',
+      // The benches' origins are on this machine.
+      EDGEFRONT_ORIGIN_ALLOW: '127.0.0.0/8',
+    });
   }
   // The first one brings the database's tables up to date, once for all.
   await processes[0].start();
