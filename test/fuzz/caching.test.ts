@@ -5,10 +5,10 @@ import { ManualClock } from '../../src/base/clock';
 import { formatHttpDate } from '../../src/protocol/http/date';
 import { rulesNamed } from '../../src/edge/rules';
 import { CacheModel, type Asked, type Expected, type ModelRules, type OriginAct, type Said } from '../fixtures/cache-model';
-import { startEdgeUnderTest, type EdgeUnderTest } from '../fixtures/edge-under-test';
+import { RunningEdge } from '../fixtures/running-edge';
 import { startOrigin, type Fetched, type Origin, type SeenRequest } from '../fixtures/origin';
 import { seededRandom, type Random } from '../fixtures/random';
-import { behavior, origin as originOf } from '../fixtures/site';
+import { behavior, origin as originOf, site } from '../fixtures/site';
 
 const fuzzMs = Number(process.env['EDGEFRONT_FUZZ_SECONDS'] ?? '5') * 1000;
 const stepsMax = 40;
@@ -26,7 +26,7 @@ class History {
   private readonly clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
   private readonly model: CacheModel;
   private origin!: Origin;
-  private edge!: EdgeUnderTest;
+  private edge!: RunningEdge;
   private bodies = 0;
   /** What the origin does when it is asked next. */
   private act: OriginAct = { kind: 'hang-up' };
@@ -42,7 +42,8 @@ class History {
       allowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'], forward: { headers: everything, cookies: none, query: everything },
       caching: { ...behavior().caching, key: { headers: none, cookies: none, query: everything } },
     })];
-    this.edge = await startEdgeUnderTest({ behaviors, origins: [originOf({ httpPort: this.origin.port, connectionAttempts: 1 })] }, { clock: this.clock, rules: rulesNamed(this.rules) });
+    this.edge = await RunningEdge.start({ clock: this.clock, rules: rulesNamed(this.rules), cacheStatus: true });
+    this.edge.put(site({ behaviors, origins: [originOf({ httpPort: this.origin.port, connectionAttempts: 1 })] }));
   }
 
   async stop(): Promise<void> {
@@ -86,7 +87,7 @@ class History {
 
   private async settled(before: number): Promise<void> {
     for (let i = 0; i < 2_000; i += 1) {
-      const idle = this.edge.fetchCount() === 0;
+      const idle = this.edge.fetchCount === 0;
       if (idle && this.origin.seen.length > before) return;
       await new Promise((resolve) => { setImmediate(resolve); });
     }

@@ -1,23 +1,14 @@
 // Caching histories over real sockets: what a viewer gets, and what the origin was asked, after each step.
 import type http from 'node:http';
 import { ManualClock } from '../../../src/base/clock';
-import { silentLog } from '../../../src/base/log';
-import { Cache, variantsMax } from '../../../src/edge/cache/cache';
-import { EdgeState } from '../../../src/edge/edge';
-import { Flow } from '../../../src/edge/flow';
-import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
-import { Identity } from '../../../src/edge/identity';
-import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import type { Origins } from '../../../src/edge/origins';
+import { variantsMax } from '../../../src/edge/cache/cache';
 import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
-import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior } from '../../../src/snapshot/site';
-import { gate, originsOf } from '../../fixtures/gate';
-import { ask, startOrigin, type Fetched, type Origin, type SeenRequest } from '../../fixtures/origin';
+import { edgeHost, RunningEdge } from '../../fixtures/running-edge';
+import { startOrigin, type Fetched, type Origin, type SeenRequest } from '../../fixtures/origin';
 import { RawViewer } from '../../fixtures/raw-viewer';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
-const host = 'd1.cloudfront.localhost';
 const methods = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'];
 const nothing = { mode: 'none', names: [] } as const;
 const everything = { mode: 'all', names: [] } as const;
@@ -26,9 +17,7 @@ const everything = { mode: 'all', names: [] } as const;
 type Said = { readonly status?: number; readonly fields?: http.OutgoingHttpHeaders; readonly close?: boolean };
 
 let origin: Origin;
-let origins: Origins;
-let server: HttpServer;
-let cache: Cache<OriginFetch>;
+let edge: RunningEdge;
 let clock: ManualClock;
 let say: (request: SeenRequest) => Said;
 
@@ -43,27 +32,19 @@ async function begin(rules: CacheRulesName, changes: Partial<SiteBehavior> = {})
     response.end(request.method === 'HEAD' ? '' : body);
   });
   clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
-  cache = new Cache<OriginFetch>(16_000_000);
-  origins = originsOf(clock);
-  const sites = new SiteTable();
-  const flow = new Flow({
-    ...gate, sites, cache, origins, clock, identity: new Identity('caching', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(rules), cacheStatus: true,
-  });
-  server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
+  edge = await RunningEdge.start({ clock, rules: rulesNamed(rules), cacheStatus: true });
   const forward = { headers: everything, cookies: nothing, query: everything };
   const caching = { ...behavior().caching, key: { headers: nothing, cookies: nothing, query: everything } };
   const site1 = site({ behaviors: [behavior({ allowedMethods: methods, forward, caching, ...changes })], origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })] });
-  expect(new EdgeState(sites, cache).change([site1], [], [])).toEqual([]);
+  edge.put(site1);
 }
 
 afterEach(async () => {
-  await server.close(0);
-  await origins.close();
+  await edge.close();
   await origin.close();
-  cache.close();
 });
 
-const get = (path: string, headers: http.OutgoingHttpHeaders = {}, method = 'GET'): Promise<Fetched> => ask(server.port, host, path, { headers, method });
+const get = (path: string, headers: http.OutgoingHttpHeaders = {}, method = 'GET'): Promise<Fetched> => edge.ask(path, { headers, method });
 const text = async (path: string, headers: http.OutgoingHttpHeaders = {}): Promise<string> => (await get(path, headers)).body.toString();
 const fresh: Said = { fields: { 'cache-control': 'max-age=60' } };
 
@@ -83,10 +64,10 @@ describe('variants (RFC 9111 section 4.1)', () => {
     await begin('cloudfront');
     say = () => ({ fields: { 'cache-control': 'max-age=60', vary: 'x-a' } });
     for (let i = 0; i < variantsMax + 5; i += 1) await text('/', { 'x-a': String(i) });
-    expect(cache.objectCount).toBe(variantsMax);
+    expect(edge.cache.objectCount).toBe(variantsMax);
     say = () => ({ fields: { 'cache-control': 'max-age=60', vary: 'x-b' } });
     const first = await text('/', { 'x-a': '0', 'x-b': '1' });
-    expect(cache.objectCount).toBe(1);
+    expect(edge.cache.objectCount).toBe(1);
     expect(await text('/', { 'x-a': 'another', 'x-b': '1' })).toBe(first);
   });
 
@@ -242,19 +223,14 @@ test.each([['1.1', true], ['1.0', false]])('103 is relayed to an HTTP/%s viewer:
   const early = await startOrigin((_request, response) => {
     response.writeEarlyHints({ link: '</style.css>; rel=preload' }, () => { response.writeHead(200, { 'content-length': 2 }); response.end('ok'); });
   });
-  const sites = new SiteTable();
-  new EdgeState(sites, cache).change([site({ origins: [originOf({ httpPort: early.port })] })], [], []);
-  const identity = new Identity('early', 'LOC50-P1');
-  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
-  const edge = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: flow.handle });
+  edge.put(site({ origins: [originOf({ httpPort: early.port })] }));
   try {
     const viewer = await RawViewer.to(edge.port);
-    viewer.send(`GET / HTTP/${version}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    viewer.send(`GET / HTTP/${version}\r\nHost: ${edgeHost}\r\nConnection: close\r\n\r\n`);
     const all = await viewer.all();
     expect(all.startsWith('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n')).toBe(relayed);
     expect(all).toMatch(/\r\n\r\nok$/);
   } finally {
-    await edge.close(0);
     await early.close();
   }
 });

@@ -1,6 +1,7 @@
 // Compression over real sockets: who gets which coding, that it is done once, and what revalidation, ranges and heads make of it.
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { TestEdge } from '../../fixtures/edge';
+import { edgeHost } from '../../fixtures/running-edge';
 import { behavior } from '../../fixtures/site';
 import { RawViewer } from '../../fixtures/raw-viewer';
 
@@ -57,7 +58,7 @@ test('an HTTP/1.0 viewer gets it as it is, though a compressed one is stored', a
   edge.put({ compress: true, caching });
   await edge.ask('/', { headers: { 'accept-encoding': 'gzip' } });
   const old = await RawViewer.to(edge.port);
-  old.send(`GET / HTTP/1.0\r\nHost: ${TestEdge.host}\r\nAccept-Encoding: gzip\r\n\r\n`);
+  old.send(`GET / HTTP/1.0\r\nHost: ${edgeHost}\r\nAccept-Encoding: gzip\r\n\r\n`);
   expect(await old.all()).toContain(`\r\n\r\n${text}`);
   expect(edge.origin.seen.map(({ headers }) => headers['accept-encoding'])).toEqual(['gzip', undefined]);
 });
@@ -118,7 +119,7 @@ test('a viewer that leaves in the middle lets the origin go and leaves nothing b
   });
   edge.put({ compress: true, caching });
   const viewer = await RawViewer.to(edge.port);
-  viewer.send(`GET / HTTP/1.1\r\nHost: ${TestEdge.host}\r\nAccept-Encoding: gzip\r\n\r\n`);
+  viewer.send(`GET / HTTP/1.1\r\nHost: ${edgeHost}\r\nAccept-Encoding: gzip\r\n\r\n`);
   while (edge.origin.seen.length === 0) await new Promise((resolve) => { setTimeout(resolve, 5); });
   await new Promise((resolve) => { setTimeout(resolve, 50); });
   viewer.socket.resetAndDestroy();

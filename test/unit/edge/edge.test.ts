@@ -1,55 +1,37 @@
 // The edge in one process: flow and engine over real sockets against a real origin, without a control plane.
-import { systemClock } from '../../../src/base/clock';
-import { silentLog } from '../../../src/base/log';
-import { Cache } from '../../../src/edge/cache/cache';
-import { EdgeState } from '../../../src/edge/edge';
-import { Flow } from '../../../src/edge/flow';
-import { startHttpServer, type HttpServer } from '../../../src/edge/http/server';
-import { Identity } from '../../../src/edge/identity';
-import type { OriginFetch } from '../../../src/edge/origin-fetch';
-import { denialPage } from '../../../src/edge/pages';
-import { rulesNamed, type CacheRulesName } from '../../../src/edge/rules';
-import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
-import { gate, originsOf } from '../../fixtures/gate';
-import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
+import { RunningEdge } from '../../fixtures/running-edge';
+import type { ask} from '../../fixtures/origin';
+import { startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
 const host = 'd1.cloudfront.localhost';
 
 class Edge {
-  readonly sites = new SiteTable();
-  readonly cache = new Cache<OriginFetch>(64 * 1024 * 1024);
-  readonly state = new EdgeState(this.sites, this.cache);
-  readonly origins = originsOf(systemClock);
-  server!: HttpServer;
-  constructor(readonly origin: Origin, private readonly rules: CacheRulesName = 'cloudfront') {}
+  private constructor(readonly origin: Origin, readonly running: RunningEdge) {}
 
-  async start(): Promise<this> {
-    const identity = new Identity('edge under test', 'LOC50-P1');
-    const flow = new Flow({ ...gate, sites: this.sites, cache: this.cache, origins: this.origins, identity, clock: systemClock, log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed(this.rules), cacheStatus: true });
-    this.server = await startHttpServer({
-      bind: '127.0.0.1', port: 0, handler: flow.handle, log: silentLog, clock: systemClock, malformed: (status) => denialPage(status, 'malformed-request', 'id'),
-    });
-    return this;
+  static async start(handler: OriginHandler): Promise<Edge> {
+    return new Edge(await startOrigin(handler), await RunningEdge.start({ cacheStatus: true }));
   }
+
+  get port(): number { return this.running.port; }
+  get cache(): RunningEdge['cache'] { return this.running.cache; }
+  get state(): RunningEdge['state'] { return this.running.state; }
 
   put(changes: Partial<WebSite> = {}, behaviorChanges: Partial<SiteBehavior> = {}): void {
-    expect(this.state.change([site({ behaviors: [behavior(behaviorChanges)], origins: [originOf({ httpPort: this.origin.port })], ...changes })], [], [])).toEqual([]);
+    this.running.put(site({ behaviors: [behavior(behaviorChanges)], origins: [originOf({ httpPort: this.origin.port })], ...changes }));
   }
 
-  ask(path: string, options: Parameters<typeof ask>[3] = {}): ReturnType<typeof ask> { return ask(this.server.port, host, path, options); }
+  ask(path: string, options: Parameters<typeof ask>[3] = {}): ReturnType<typeof ask> { return this.running.ask(path, options); }
 
   async close(): Promise<void> {
-    await this.server.close(0);
-    await this.origins.close();
+    await this.running.close();
     await this.origin.close();
-    this.cache.close();
   }
 }
 
 let edge: Edge;
-const begin = async (handler: OriginHandler): Promise<Edge> => { edge = await new Edge(await startOrigin(handler)).start(); return edge; };
+const begin = async (handler: OriginHandler): Promise<Edge> => { edge = await Edge.start(handler); return edge; };
 afterEach(() => edge.close());
 
 describe('the edge', () => {

@@ -1,17 +1,8 @@
 // What stays on an exchange once it is answered: how, and why not otherwise.
 import { ManualClock } from '../../../src/base/clock';
-import { silentLog } from '../../../src/base/log';
-import { Cache } from '../../../src/edge/cache/cache';
-import { EdgeState } from '../../../src/edge/edge';
-import { Flow } from '../../../src/edge/flow';
-import { startHttpServer } from '../../../src/edge/http/server';
-import { Identity } from '../../../src/edge/identity';
-import type { OriginFetch } from '../../../src/edge/origin-fetch';
 import type { Outcome } from '../../../src/edge/outcome';
-import { rulesNamed } from '../../../src/edge/rules';
-import { SiteTable } from '../../../src/edge/sites';
-import { gate, originsOf } from '../../fixtures/gate';
-import { ask, startOrigin } from '../../fixtures/origin';
+import { RunningEdge } from '../../fixtures/running-edge';
+import { startOrigin } from '../../fixtures/origin';
 import { behavior, origin as originOf, site } from '../../fixtures/site';
 
 test('every exchange says what became of it, and X-Cache says the same', async () => {
@@ -23,14 +14,10 @@ test('every exchange says what became of it, and X-Cache says the same', async (
     response.end('ok');
   });
   const clock = new ManualClock(Date.UTC(2026, 0, 1), 1_000);
-  const cache = new Cache<OriginFetch>(16_000_000);
-  const origins = originsOf(clock);
-  const sites = new SiteTable();
-  const flow = new Flow({ ...gate, sites, cache, origins, clock, identity: new Identity('e', 'LOC50-P1'), log: silentLog, objectBytesMax: 1_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false });
   const outcomes: (() => Outcome | null)[] = [];
-  const server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler: (exchange) => { outcomes.push(() => exchange.outcome); flow.handle(exchange); } });
+  const edge = await RunningEdge.start({ clock, watch: (exchange) => { outcomes.push(() => exchange.outcome); } });
   const behaviors = [behavior({ pattern: '/closed', access: { closed: 'signers', signedBy: null } }), behavior({ pattern: '/tls', viewerProtocol: 'redirect-to-https' }), behavior()];
-  new EdgeState(sites, cache).change([site({ behaviors, origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })] })], [], []);
+  edge.put(site({ behaviors, origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })] }));
   const table: [string, Outcome][] = [
     ['/a', { result: 'Miss', forwarded: 'uri-miss', reason: null }],
     ['/a', { result: 'Hit', forwarded: null, reason: null }],
@@ -45,14 +32,12 @@ test('every exchange says what became of it, and X-Cache says the same', async (
   ];
   try {
     for (const [path, outcome] of table) {
-      const answer = await ask(server.port, 'd1.cloudfront.localhost', path);
+      const answer = await edge.ask(path);
       expect([path, outcomes[outcomes.length - 1]?.()]).toEqual([path, outcome]);
       expect(answer.headers['x-cache']).toBe(`${outcome.result} from cloudfront`);
     }
   } finally {
-    await server.close(0);
-    await origins.close();
+    await edge.close();
     await origin.close();
-    cache.close();
   }
 });

@@ -3,21 +3,22 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { windowParts } from '../../../src/edge/part-feed';
 import type { Fetched } from '../../fixtures/origin';
-import { edgeHost, startEdgeUnderTest, type EdgeSettings, type EdgeUnderTest } from '../../fixtures/edge-under-test';
+import { edgeHost, RunningEdge, type EdgeOptions } from '../../fixtures/running-edge';
 import { seededRandom } from '../../fixtures/random';
 import { contentOf, startRangedOrigin, type RangedOrigin, type RangedOriginState } from '../../fixtures/ranged-origin';
-import { behavior, origin as originOf } from '../../fixtures/site';
+import { behavior, origin as originOf, site } from '../../fixtures/site';
 
 /** A window of parts of 10,000 bytes. */
 const objectBytesMax = windowParts * 10_000;
 const part = 10_000;
 
 let origin: RangedOrigin;
-let edge: EdgeUnderTest;
-async function begin(state: Partial<RangedOriginState> = {}, settings: Partial<EdgeSettings> = {}): Promise<void> {
+let edge: RunningEdge;
+async function begin(state: Partial<RangedOriginState> = {}, settings: Partial<EdgeOptions> = {}): Promise<void> {
   origin = await startRangedOrigin(state);
   const origins = [originOf({ httpPort: origin.port, connectionAttempts: 1 })];
-  edge = await startEdgeUnderTest({ origins, behaviors: [behavior()] }, { objectBytesMax, ...settings });
+  edge = await RunningEdge.start({ objectBytesMax, cacheStatus: true, ...settings });
+  edge.put(site({ origins, behaviors: [behavior()] }));
 }
 afterEach(async () => {
   await edge.close();

@@ -1,9 +1,9 @@
 // The rules an edge caches by: named sets, each rule by itself, and what the rarer ones do.
 import { readConfig } from '../../../src/base/config';
 import { rulesNamed, rulesOf, type CacheRules } from '../../../src/edge/rules';
-import { edgeHost, startEdgeUnderTest, type EdgeUnderTest } from '../../fixtures/edge-under-test';
+import { edgeHost, RunningEdge } from '../../fixtures/running-edge';
 import { ask, startOrigin, type Origin, type OriginHandler } from '../../fixtures/origin';
-import { behavior, origin as originOf } from '../../fixtures/site';
+import { behavior, origin as originOf, site } from '../../fixtures/site';
 
 describe('which rules count', () => {
   test('CloudFront\'s, unless the RFCs\' are named', () => {
@@ -26,14 +26,15 @@ describe('which rules count', () => {
 
 describe('what they do', () => {
   let origin: Origin;
-  let edge: EdgeUnderTest;
+  let edge: RunningEdge;
   const all = { mode: 'all', names: [] } as const;
   const none = { mode: 'none', names: [] } as const;
 
   async function begin(rules: Partial<CacheRules>, cookies: typeof all | typeof none, handler: OriginHandler): Promise<void> {
     origin = await startOrigin(handler);
     const behaviors = [behavior({ allowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'], forward: { headers: none, cookies, query: all } })];
-    edge = await startEdgeUnderTest({ behaviors, origins: [originOf({ httpPort: origin.port })] }, { rules: { ...rulesNamed('cloudfront'), ...rules } });
+    edge = await RunningEdge.start({ rules: { ...rulesNamed('cloudfront'), ...rules }, cacheStatus: true });
+    edge.put(site({ behaviors, origins: [originOf({ httpPort: origin.port })] }));
   }
   afterEach(async () => {
     await edge.close();

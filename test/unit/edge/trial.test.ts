@@ -55,7 +55,7 @@ describe('over real sockets', () => {
     edge = await TestEdge.start(({ url, headers }, response) => { response.writeHead(200, { 'cache-control': 'max-age=60' }); response.end(`${url} ${headers.cookie ?? ''}`); });
     const key = { ...behavior().caching.key, cookies: everything };
     const common = { behaviors: [behavior({ caching: { ...behavior().caching, key }, forward: key })] };
-    edge.putSites(
+    edge.edge.put(
       site({ ...common, trial, origins: [originOf({ httpPort: edge.origin.port, path: '/primary' })] }),
       site({ ...common, id: 'E2', hosts: [host], staging: true, origins: [originOf({ httpPort: edge.origin.port, path: '/staging' })] }),
     );

@@ -4,10 +4,8 @@ import { countryRule } from '../../../../src/edge/access/countries';
 import { GeoDatabase } from '../../../../src/geo/geo';
 import type { SiteCountries } from '../../../../src/snapshot/site';
 import { startOrigin, type Origin } from '../../../fixtures/origin';
-import { keptLog, ServingEdge } from '../../../fixtures/serving-edge';
+import { keptLog, RunningEdge } from '../../../fixtures/running-edge';
 import { behavior, origin as originOf, site } from '../../../fixtures/site';
-
-const host = 'd1.cloudfront.localhost';
 /** Well-known services' addresses, as @ip-location-db/geo-whois-asn-country-mmdb 2.3.2026061719 places them. */
 const viewers = {
   US: ['8.8.8.8', '2001:4860:4860::8888'], DE: ['213.73.91.35', '2a02:2e0:3fe::1'], NL: ['193.0.6.139', '2001:67c:2e8::1'], BR: ['200.160.2.3', '2804:800::1'],
@@ -25,12 +23,12 @@ test.each([
 describe('over the network', () => {
   let geo: GeoDatabase;
   let origin: Origin;
-  let edge: ServingEdge;
+  let edge: RunningEdge;
   const { log, lines } = keptLog();
   beforeAll(async () => {
     geo = await GeoDatabase.open({ file: null, log: silentLog });
     origin = await startOrigin((_request, response) => { response.writeHead(200, { 'cache-control': 'max-age=60' }); response.end('film'); });
-    edge = await ServingEdge.start({ geo, log });
+    edge = await RunningEdge.start({ geo, log });
   });
   afterAll(async () => {
     await edge.close();
@@ -42,7 +40,7 @@ describe('over the network', () => {
     seq += 1;
     edge.put(site({ seq, countries, behaviors: [behavior()], origins: [originOf({ httpPort: origin.port })] }));
   };
-  const statusFor = async (address: string): Promise<number> => (await edge.ask(host, '/film', { headers: { 'x-forwarded-for': address } })).status;
+  const statusFor = async (address: string): Promise<number> => (await edge.ask('/film', { headers: { 'x-forwarded-for': address } })).status;
   const allowed = async (): Promise<string[]> => {
     const countries = await Promise.all(Object.entries(viewers).map(async ([country, addresses]) => {
       const statuses = new Set(await Promise.all(addresses.map(statusFor)));
@@ -70,7 +68,7 @@ describe('over the network', () => {
   test('the refusal is a 403 that says so, to the viewer and in the log', async () => {
     put({ mode: 'except', codes: ['DE'] });
     lines.length = 0;
-    const refused = await edge.ask(host, '/film', { headers: { 'x-forwarded-for': '213.73.91.35' } });
+    const refused = await edge.ask('/film', { headers: { 'x-forwarded-for': '213.73.91.35' } });
     expect([refused.status, refused.headers['content-type'], refused.headers['x-cache'], refused.body.toString()])
       .toEqual([403, expect.stringContaining('text/html'), 'Error from cloudfront', expect.stringContaining('configured to block access from your country')]);
     expect(lines.map((line) => (JSON.parse(line) as { denial?: string }).denial)).toEqual(['country-refused']);
@@ -80,7 +78,7 @@ describe('over the network', () => {
     put({ mode: 'only', codes: ['JP'] });
     expect(await statusFor('203.178.141.194, 213.73.91.35')).toBe(403);
     expect(await statusFor('213.73.91.35, 203.178.141.194')).toBe(200);
-    const claimed = await edge.ask(host, '/film', { headers: { 'x-forwarded-for': '213.73.91.35', 'cloudfront-viewer-country': 'JP', 'x-real-ip': '203.178.141.194' } });
+    const claimed = await edge.ask('/film', { headers: { 'x-forwarded-for': '213.73.91.35', 'cloudfront-viewer-country': 'JP', 'x-real-ip': '203.178.141.194' } });
     expect(claimed.status).toBe(403);
   });
 });

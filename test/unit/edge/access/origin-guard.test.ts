@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { IpRanges } from '../../../../src/base/ip-ranges';
 import { OriginGuard, type Resolve } from '../../../../src/edge/access/origin-guard';
 import { parseEndpoints, type OriginEndpoints } from '../../../../src/edge/access/origin-endpoints';
-import { keptLog, ServingEdge } from '../../../fixtures/serving-edge';
+import { keptLog, RunningEdge } from '../../../fixtures/running-edge';
 import { behavior, origin as originOf, site } from '../../../fixtures/site';
 
 const ranges = (...texts: string[]): IpRanges => IpRanges.of(texts) as IpRanges;
@@ -36,9 +36,8 @@ describe('over the network', () => {
   let server: http.Server;
   let port: number;
   let reached: string[];
-  let edge: ServingEdge;
+  let edge: RunningEdge;
   const { log, lines } = keptLog();
-  const host = 'd1.cloudfront.localhost';
 
   beforeEach(async () => {
     reached = [];
@@ -57,10 +56,10 @@ describe('over the network', () => {
   });
 
   async function begin(originHost: string, guard: OriginGuard, endpoints?: OriginEndpoints): Promise<void> {
-    edge = await ServingEdge.start({ log, guard, ...(endpoints === undefined ? {} : { endpoints }) });
+    edge = await RunningEdge.start({ log, guard, ...(endpoints === undefined ? {} : { endpoints }) });
     edge.put(site({ behaviors: [behavior()], origins: [originOf({ host: originHost, httpPort: port, connectionAttempts: 1 })] }));
   }
-  const status = async (): Promise<number> => (await edge.ask(host, '/x')).status;
+  const status = async (): Promise<number> => (await edge.ask('/x')).status;
   /** Answers each question with the next of these lists. */
   function resolver(...answers: readonly (readonly string[])[]): Resolve {
     let asked = 0;
@@ -96,7 +95,7 @@ describe('over the network', () => {
   test('a name that means something else the next time (DNS rebinding) gains nothing', async () => {
     await begin('rebind.example', new OriginGuard(ranges('127.0.0.2'), resolver(['127.0.0.2'], ['127.0.0.1'], ['127.0.0.2', '127.0.0.1'], ['::1'])));
     const statuses: number[] = [];
-    for (let i = 0; i < 4; i += 1) statuses.push((await edge.ask(host, `/${i}`)).status);
+    for (let i = 0; i < 4; i += 1) statuses.push((await edge.ask(`/${i}`)).status);
     expect(statuses).toEqual([200, 502, 200, 502]);
     expect(reached).toEqual(['::ffff:127.0.0.2', '::ffff:127.0.0.2']);
   });
@@ -127,7 +126,7 @@ describe('over the network', () => {
 
   test('nor does the answer tell what the edge\'s resolver knows', async () => {
     await begin('inside.example', new OriginGuard(IpRanges.none, resolver(['10.77.66.55'])));
-    const answer = await edge.ask(host, '/x');
+    const answer = await edge.ask('/x');
     expect(JSON.stringify(answer.headers) + answer.body.toString()).not.toMatch(/10\.77\.66\.55|inside\.example/);
   });
 });

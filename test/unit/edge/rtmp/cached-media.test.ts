@@ -1,21 +1,12 @@
 // Media files through the edge's cache: asked of the origin once however many wait and read, whole versions only, and every answer that is none.
 import type http from 'node:http';
 import { systemClock } from '../../../../src/base/clock';
-import { silentLog } from '../../../../src/base/log';
-import { Cache } from '../../../../src/edge/cache/cache';
-import { EdgeState } from '../../../../src/edge/edge';
-import { Flow } from '../../../../src/edge/flow';
-import { Identity } from '../../../../src/edge/identity';
-import type { OriginFetch } from '../../../../src/edge/origin-fetch';
-import type { Origins } from '../../../../src/edge/origins';
 import { OwnRequest } from '../../../../src/edge/own-request';
 import { CachedMedia } from '../../../../src/edge/rtmp/cached-media';
 import { mediaLimits } from '../../../../src/edge/rtmp/limits';
 import type { MediaFile } from '../../../../src/edge/rtmp/media-source';
-import { rulesNamed } from '../../../../src/edge/rules';
-import { SiteTable } from '../../../../src/edge/sites';
 import type { StreamingSite } from '../../../../src/snapshot/site';
-import { gate, originsOf } from '../../../fixtures/gate';
+import { RunningEdge } from '../../../fixtures/running-edge';
 import { startOrigin, type Origin, type SeenRequest } from '../../../fixtures/origin';
 import { streamingSite } from '../../../fixtures/rtmp-viewer';
 import { origin as originOf } from '../../../fixtures/site';
@@ -24,9 +15,7 @@ const { blockBytes } = mediaLimits;
 const file = Buffer.from(Array.from({ length: 5 * blockBytes + 1000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
 
 let origin: Origin;
-let origins: Origins;
-let cache: Cache<OriginFetch>;
-let sites: SiteTable;
+let edge: RunningEdge;
 let media: CachedMedia;
 let site: StreamingSite;
 let respond: (request: SeenRequest, response: http.ServerResponse) => void;
@@ -44,29 +33,23 @@ const plain = (status: number, fields: http.OutgoingHttpHeaders = {}, body = '')
 
 /** A reader of its own, with little kept at hand: what it asks for goes to the edge's cache. */
 function mediaOf(blockCacheBytes: number): CachedMedia {
-  const flow = new Flow({
-    ...gate, sites, cache, origins, identity: new Identity('n', 'LOC50-P1'), clock: systemClock, log: silentLog, objectBytesMax: 64_000_000, rules: rulesNamed('cloudfront'), cacheStatus: false,
-  });
   return new CachedMedia((of, path, first, last, listener) => {
-    const behavior = sites.mediaBehavior(of.id);
-    if (behavior !== null) flow.handleOwn(new OwnRequest('s1', path, first, last, listener), behavior);
+    const behavior = edge.sites.mediaBehavior(of.id);
+    if (behavior !== null) edge.flow.handleOwn(new OwnRequest('s1', path, first, last, listener), behavior);
   }, systemClock, blockCacheBytes);
 }
 
 beforeEach(async () => {
   respond = ranged();
   origin = await startOrigin((request, response) => respond(request, response));
-  origins = originsOf(systemClock);
-  cache = new Cache<OriginFetch>(256_000_000);
-  sites = new SiteTable();
+  edge = await RunningEdge.start({ cacheBytes: 256_000_000, objectBytesMax: 64_000_000 });
   site = streamingSite({ origin: originOf({ kind: 's3', protocol: 'match-viewer', httpPort: origin.port, path: '/base', connectionAttempts: 2 }) });
-  expect(new EdgeState(sites, cache).change([site], [], [])).toEqual([]);
+  edge.put(site);
   media = mediaOf(32_000_000);
 });
 afterEach(async () => {
   await media.close();
-  await origins.close();
-  cache.close();
+  await edge.close();
   await origin.close();
 });
 
