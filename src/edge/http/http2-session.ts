@@ -12,7 +12,6 @@ import type { HpackBlock } from '../../protocol/http/hpack-decoder';
 import { prepareBlock } from '../../protocol/http/hpack-encoder';
 import { requestOf, trailersProblem, type Http2RequestHead } from '../../protocol/http/http2-request';
 import { defaultPriority, parsePriority, type Priority } from '../../protocol/http/priority';
-import type { Fields } from '../../protocol/http/fields';
 import { refuse } from '../../protocol/http/request-rules';
 import type { ConnectionHost, Peer } from './connection-host';
 import type { ViewerRequest } from './exchange';
@@ -35,6 +34,10 @@ export interface SessionCarrier {
   /** No stream is left. */
   emptied(): void;
 }
+
+type HeadParts = Pick<Http2RequestHead, 'method' | 'path' | 'query' | 'host' | 'fields' | 'contentLength'>;
+/** Stands for a request that was refused unread. */
+const nothingAsked: HeadParts = { method: 'GET', path: '/', query: null, host: '', fields: [], contentLength: null };
 
 const ourSettings = settingsFrame([
   [SettingId.maxConcurrentStreams, http2Limits.streamsMax],
@@ -250,25 +253,31 @@ export class Http2Session implements StreamLine, AnswerLine {
     this.host.log.debug('request-refused', { status, reason, address: this.carrier.peer.address });
     if (endStream) stream.endRemote();
     const { block, body } = this.host.malformed(status);
-    const exchange = new Http2Exchange(this, stream, {
-      ...this.viewer([]), method: 'GET', path: '/', query: null, host: '', fields: [], hasBody: false, bodyBytes: 0,
-    });
+    const exchange = new Http2Exchange(this, stream, this.requestOf(nothingAsked, false));
     stream.exchange = exchange;
     this.streams.set(stream.id, stream);
     exchange.answer(block, [], body);
     return null;
   }
 
-  private requestOf(head: Http2RequestHead, hasBody: boolean): ViewerRequest {
-    const { method, path, query, host, fields } = head;
-    return { ...this.viewer(fields), method, path, query, host, fields, hasBody, bodyBytes: hasBody ? head.contentLength : 0 };
-  }
-
-  private viewer(fields: Fields): Pick<ViewerRequest, 'httpVersion' | 'scheme' | 'remoteAddress' | 'remotePort' | 'peerAddress' | 'tls'> {
+  /** Written out member by member: made by spreading, it took a tenth of the time that a hit takes. */
+  private requestOf(head: HeadParts, hasBody: boolean): ViewerRequest {
     const { address, port, tls } = this.carrier.peer;
-    const { scheme, proxies } = this.host;
-    const viewer = { httpVersion: '2', scheme, remoteAddress: viewerAddress(address, fields, proxies.forwarded), remotePort: port, peerAddress: address } as const;
-    return tls === undefined ? viewer : { ...viewer, tls };
+    return {
+      method: head.method,
+      path: head.path,
+      query: head.query,
+      httpVersion: '2',
+      host: head.host,
+      scheme: this.host.scheme,
+      fields: head.fields,
+      hasBody,
+      bodyBytes: hasBody ? head.contentLength : 0,
+      remoteAddress: viewerAddress(address, head.fields, this.host.proxies.forwarded),
+      remotePort: port,
+      peerAddress: address,
+      tls,
+    };
   }
 
   /** RFC 9218 section 7.1: an update that came before its request counts over the request's own field. */
