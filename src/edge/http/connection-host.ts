@@ -17,7 +17,7 @@ export interface ViewerConnection {
 
 /** Who is at the other end, or for whom a trusted load balancer opened the connection, and what was agreed with it over TLS. */
 export interface Peer extends ProxySource {
-  readonly tls?: ViewerTls;
+  readonly tls?: ViewerTls | undefined;
 }
 
 /** What the connections of one server share. */

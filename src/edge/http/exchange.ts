@@ -29,7 +29,7 @@ export interface ViewerRequest {
   /** Who the connection is from: the viewer, or a proxy that forwards for it. */
   readonly peerAddress: string;
   /** What was agreed with whoever the connection is from; left out over plain HTTP. */
-  readonly tls?: ViewerTls;
+  readonly tls?: ViewerTls | undefined;
 }
 
 /**

@@ -317,7 +317,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       remoteAddress: viewerAddress(this.peer.address, head.section.fields, this.host.proxies.forwarded),
       remotePort: this.peer.port,
       peerAddress: this.peer.address,
-      ...(this.peer.tls === undefined ? {} : { tls: this.peer.tls }),
+      tls: this.peer.tls,
     };
   }
 

@@ -10,21 +10,18 @@ import {
 } from '../../protocol/http/http2-frames';
 import type { HpackBlock } from '../../protocol/http/hpack-decoder';
 import { prepareBlock } from '../../protocol/http/hpack-encoder';
-import { requestOf, trailersProblem, type Http2RequestHead } from '../../protocol/http/http2-request';
-import { defaultPriority, parsePriority, type Priority } from '../../protocol/http/priority';
-import type { Fields } from '../../protocol/http/fields';
-import { refuse } from '../../protocol/http/request-rules';
+import { trailersProblem } from '../../protocol/http/http2-request';
+import { parsePriority } from '../../protocol/http/priority';
 import type { ConnectionHost, Peer } from './connection-host';
-import type { ViewerRequest } from './exchange';
 import { ClosedStreams } from './http2-closed-streams';
-import { Http2Exchange, type AnswerLine } from './http2-exchange';
+import type { AnswerLine } from './http2-exchange';
 import { HeaderBlocks, type WholeBlock } from './http2-header-blocks';
 import { HeadWriter } from './http2-heads';
+import { RequestIntake } from './http2-intake';
 import { Allowance, hpackLimits, http2Limits } from './http2-limits';
 import { Http2Sender } from './http2-sender';
-import { Http2Stream, type StreamLine } from './http2-stream';
+import type { Http2Stream, StreamLine } from './http2-stream';
 import type { Output } from './output';
-import { viewerAddress } from './viewer-address';
 
 /** What a session needs of the connection that carries it. */
 export interface SessionCarrier {
@@ -56,7 +53,7 @@ export class Http2Session implements StreamLine, AnswerLine {
   private readonly blocks = new HeaderBlocks();
   private readonly heads: HeadWriter;
   private readonly sender: Http2Sender;
-  private readonly earlyPriorities = new Map<number, Priority>();
+  private readonly intake: RequestIntake;
   private readonly resets: Allowance;
   private readonly idleFrames: Allowance;
   private settingsCame = false;
@@ -74,6 +71,7 @@ export class Http2Session implements StreamLine, AnswerLine {
     this.resets = new Allowance(resets.burst, resets.perSecond, host.nowMs);
     this.idleFrames = new Allowance(idleFrames.burst, idleFrames.perSecond, host.nowMs);
     this.heads = new HeadWriter(carrier.output);
+    this.intake = new RequestIntake(host, carrier.peer, this);
     this.sender = new Http2Sender(carrier.output, {
       sent: (stream) => this.answered(stream),
       dataSent: () => this.idleFrames.grant(idleFrames.perDataFrame),
@@ -222,63 +220,18 @@ export class Http2Session implements StreamLine, AnswerLine {
   private takeRequest(streamId: number, block: HpackBlock, endStream: boolean): FrameProblem | null {
     if (this.streams.size >= http2Limits.streamsMax) return streamProblem(ErrorCode.refusedStream, 'too-many-streams');
     this.idleFrames.grant(http2Limits.idleFrames.perRequest);
-    if (block.problem !== null) return streamProblem(ErrorCode.protocolError, block.problem);
-    const head = block.tooLarge ? refuse(413, 'head-too-large') : requestOf(block.fields, this.host.scheme);
-    if (head.kind === 'malformed') return streamProblem(ErrorCode.protocolError, head.reason);
-    const stream = new Http2Stream(streamId, this.initialWindow, this.priorityOf(streamId, head.kind === 'head' ? head.priority : null), this);
-    stream.bodyAtMs = this.host.nowMs;
-    if (head.kind === 'refusal') return this.refuseRequest(stream, endStream, head.status, head.reason);
-    // RFC 9110 section 10.1.1.
-    if (head.expectation === 'unknown') return this.refuseRequest(stream, endStream, 417, 'expectation-unknown');
-    stream.announced = head.contentLength;
-    if (endStream && !stream.endRemote()) return streamProblem(ErrorCode.protocolError, 'content-length-mismatch');
-    const hasBody = !endStream && head.contentLength !== 0;
-    stream.awaitsContinue = hasBody && head.expectation === '100-continue';
-    this.open(stream, this.requestOf(head, hasBody));
-    return null;
-  }
-
-  private open(stream: Http2Stream, request: ViewerRequest): void {
-    const exchange = new Http2Exchange(this, stream, request);
-    stream.exchange = exchange;
-    this.streams.set(stream.id, stream);
-    this.host.handler(exchange);
-  }
-
-  /** What is well-formed and not served gets its answer, as over HTTP/1.1; other streams are not concerned. */
-  private refuseRequest(stream: Http2Stream, endStream: boolean, status: number, reason: string): null {
-    this.host.log.debug('request-refused', { status, reason, address: this.carrier.peer.address });
-    if (endStream) stream.endRemote();
-    const { block, body } = this.host.malformed(status);
-    const exchange = new Http2Exchange(this, stream, {
-      ...this.viewer([]), method: 'GET', path: '/', query: null, host: '', fields: [], hasBody: false, bodyBytes: 0,
-    });
-    stream.exchange = exchange;
-    this.streams.set(stream.id, stream);
-    exchange.answer(block, [], body);
-    return null;
-  }
-
-  private requestOf(head: Http2RequestHead, hasBody: boolean): ViewerRequest {
-    const { method, path, query, host, fields } = head;
-    return { ...this.viewer(fields), method, path, query, host, fields, hasBody, bodyBytes: hasBody ? head.contentLength : 0 };
-  }
-
-  private viewer(fields: Fields): Pick<ViewerRequest, 'httpVersion' | 'scheme' | 'remoteAddress' | 'remotePort' | 'peerAddress' | 'tls'> {
-    const { address, port, tls } = this.carrier.peer;
-    const { scheme, proxies } = this.host;
-    const viewer = { httpVersion: '2', scheme, remoteAddress: viewerAddress(address, fields, proxies.forwarded), remotePort: port, peerAddress: address } as const;
-    return tls === undefined ? viewer : { ...viewer, tls };
-  }
-
-  /** RFC 9218 section 7.1: an update that came before its request counts over the request's own field. */
-  private priorityOf(streamId: number, sent: string | null): Priority {
-    const early = this.earlyPriorities.get(streamId);
-    if (early !== undefined) {
-      this.earlyPriorities.delete(streamId);
-      return early;
+    const opened = this.intake.take(streamId, block, endStream, this.initialWindow);
+    if ('code' in opened) return opened;
+    const { stream, exchange, refusal } = opened;
+    this.streams.set(streamId, stream);
+    if (refusal === null) {
+      this.host.handler(exchange);
+      return null;
     }
-    return sent === null ? defaultPriority : parsePriority(sent);
+    this.host.log.debug('request-refused', { ...refusal, address: this.carrier.peer.address });
+    const page = this.host.malformed(refusal.status);
+    exchange.answer(page.block, [], page.body);
+    return null;
   }
 
   private takeReset(frame: Frame): FrameProblem | null {
@@ -332,7 +285,7 @@ export class Http2Session implements StreamLine, AnswerLine {
     const priority = parsePriority(frame.bytes.toString('latin1', frame.payloadAt + 4, frame.payloadEnd));
     const stream = this.streams.get(streamId);
     if (stream !== undefined) stream.priority = priority;
-    else if (streamId > this.lastStreamId && this.earlyPriorities.size < http2Limits.earlyPrioritiesMax) this.earlyPriorities.set(streamId, priority);
+    else if (streamId > this.lastStreamId) this.intake.expect(streamId, priority);
     return null;
   }
 
