@@ -1,7 +1,7 @@
 // Looks up what a configuration refers to, so that the model's rules can be applied without waiting.
 import type { ConfigContext } from '../model/config-context';
 import { isManaged } from '../model/managed-policies';
-import { livesElsewhere, type Reference } from '../model/references';
+import { neverMissing, type Reference } from '../model/references';
 import type { OperationParts } from './parts';
 import { isId } from './verbs';
 
@@ -12,7 +12,7 @@ const lookupsMax = 8;
 
 /** Whether there is such a row now; managed policies have none. */
 export async function exists({ kind, id }: Reference, { store }: OperationParts): Promise<boolean> {
-  if (livesElsewhere(kind)) return true;
+  if (neverMissing(kind)) return true;
   // Ids of another form exist nowhere, and are not worth a look into the database.
   if (!isId(id)) return false;
   return (kind === 'distribution' ? await store.distributions.get('web', id) : await store.resources.get(kind, id)) !== null;

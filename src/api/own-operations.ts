@@ -7,6 +7,7 @@ import { auditOperations, auditSchemas } from './own/audit';
 import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
 import { fleetOperations, fleetSchemas } from './own/fleet';
+import { keyPairOperations, keyPairSchemas } from './own/key-pairs';
 import { historyOperations, historySchemas } from './own/history';
 import { tokenOperations, tokenSchemas } from './own/tokens';
 
@@ -14,6 +15,7 @@ const all: readonly OwnOperation[] = [
   ...tokenOperations,
   ...accessKeyOperations(() => knownActions(all)),
   ...certificateOperations,
+  ...keyPairOperations,
   ...historyOperations,
   ...auditOperations,
   ...effectiveOperations,
@@ -52,6 +54,7 @@ export function ownSchemas(): Record<string, Node> {
     ...tokenSchemas,
     ...accessKeySchemas,
     ...certificateSchemas,
+    ...keyPairSchemas,
     ...historySchemas,
     ...auditSchemas,
     ...effectiveSchemas,

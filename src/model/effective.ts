@@ -24,7 +24,8 @@ const closed = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: '
 const behavior: Readonly<Record<string, Rule>> = {
   'TargetOriginId': enforced,
   'ViewerProtocolPolicy': enforced,
-  'TrustedSigners.*': closed('accounts have no key pairs here: trust key groups'),
+  'TrustedSigners.Enabled': enforced,
+  'TrustedSigners.Items': enforced,
   'TrustedKeyGroups.Enabled': enforced,
   'TrustedKeyGroups.Items': enforced,
   'AllowedMethods.Items': enforced,

@@ -10,6 +10,7 @@ const lowerAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const mixedAlphabet = `ABCDEFGHIJKLMNOPQRSTUVWXYZ${lowerAlphabet}`;
 const idTailChars = 13;
 const tokenTailChars = 27;
+const keyPairTailChars = 16;
 /** Draws of which not one in sixteen bytes is usable mean a broken source, not bad luck. */
 const drawsMax = 64;
 
@@ -34,6 +35,11 @@ export function resourceId(random: RandomBytes): string {
 /** `K` and 13 of `[A-Z0-9]`: public keys. */
 export function publicKeyId(random: RandomBytes): string {
   return `K${pick(random, upperAlphabet, idTailChars)}`;
+}
+
+/** `APKA` and 16 of `[A-Z0-9]`: key pairs of accounts. */
+export function keyPairId(random: RandomBytes): string {
+  return `APKA${pick(random, upperAlphabet, keyPairTailChars)}`;
 }
 
 /** `P` or `C` and 13 of `[A-Z0-9]`: profiles and configurations of field-level encryption. */

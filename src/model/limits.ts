@@ -32,6 +32,9 @@ export const limits = {
   queryKeyCharsTotalMax: 512,
   /** guide: private-content-trusted-signers. */
   trustedSignersMax: 5,
+  /** guide: private-content-trusted-signers: active ones of an account; ours for all of them. */
+  activeKeyPairsMax: 2,
+  keyPairsMax: 50,
   /** guide: cloudfront-limits, key groups (of one cache behavior). */
   keyGroupsMax: 4,
   /**

@@ -3,6 +3,7 @@ import type { KeyGroupConfig, PublicKeyConfig } from '@aws-sdk/client-cloudfront
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { atMost, distinct, required, text } from './argument';
 import type { ConfigContext } from './config-context';
+import type { Limits } from './limits';
 import { refuse } from './refusal';
 
 /** guide: field-level-encryption: letters, digits, underscores and hyphens. */
@@ -40,12 +41,17 @@ export function keyAlgorithmOf(encodedKey: string): KeyAlgorithm | null {
   return key?.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1' ? 'ecdsa-p256' : null;
 }
 
+/** A key that viewers can be asked to sign by. @throws Refusal InvalidArgument */
+export function encodedPublicKey(encodedKey: string, name: string, { encodedKeyCharsMax }: Pick<Limits, 'encodedKeyCharsMax'>): string {
+  if (encodedKey.length > encodedKeyCharsMax || keyAlgorithmOf(encodedKey) === null) {
+    refuse('InvalidArgument', `The parameter ${name} must be a public key in PEM: RSA of 2048 bits, or ECDSA on the curve P-256.`);
+  }
+  return encodedKey;
+}
+
 /** @throws Refusal InvalidArgument */
 export function preparePublicKey(config: PublicKeyConfig, { limits }: Pick<ConfigContext, 'limits'>): PublicKeyConfig {
-  const encodedKey = required(config.EncodedKey, 'EncodedKey');
-  if (encodedKey.length > limits.encodedKeyCharsMax || keyAlgorithmOf(encodedKey) === null) {
-    refuse('InvalidArgument', 'The parameter EncodedKey must be a public key in PEM: RSA of 2048 bits, or ECDSA on the curve P-256.');
-  }
+  const encodedKey = encodedPublicKey(required(config.EncodedKey, 'EncodedKey'), 'EncodedKey', limits);
   return {
     CallerReference: text(required(config.CallerReference, 'CallerReference'), 'CallerReference', limits.callerReferenceCharsMax),
     Name: plainName(config.Name, 'Name', limits.resourceNameCharsMax),

@@ -8,17 +8,18 @@ export type ResourceKind =
   | 'anycast-ip-list' | 'cache-policy' | 'certificate' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
   | 'field-level-encryption-config' | 'field-level-encryption-profile' | 'function' | 'key-group' | 'key-value-store' | 'managed-certificate'
   | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
-  | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'vpc-origin';
+  | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'trusted-signer' | 'vpc-origin';
 
 /** What a configuration can name. Functions and real-time log configurations have their names for ids. */
 export type ReferenceKind = ResourceKind | 'distribution' | 'web-acl';
 
 /**
  * Web ACLs live in another service, and certificates may: who names one is kept, and every one is taken to exist. A certificate
- * that was uploaded here has a row and is held against removal like everything else.
+ * that was uploaded here has a row and is held against removal like everything else. So is our account as a signer: it has a
+ * row once it has key pairs.
  */
-export function livesElsewhere(kind: ReferenceKind): kind is 'web-acl' | 'certificate' {
-  return kind === 'web-acl' || kind === 'certificate';
+export function neverMissing(kind: ReferenceKind): kind is 'web-acl' | 'certificate' | 'trusted-signer' {
+  return kind === 'web-acl' || kind === 'certificate' || kind === 'trusted-signer';
 }
 
 export interface Reference {
@@ -31,6 +32,9 @@ export interface Referrer {
   readonly kind: ResourceKind | 'distribution' | 'streaming-distribution';
   readonly id: string;
 }
+
+/** The one account whose key pairs are known here, whether a configuration names it by number or as `self`. */
+export const ownSigner = { kind: 'trusted-signer', id: 'self' } as const satisfies Reference;
 
 /** Whether a resource exists, managed ones included. */
 export type Exists = (kind: ReferenceKind, id: string) => boolean;
@@ -106,6 +110,7 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
       ['vpc-origin', origin.VpcOriginConfig?.VpcOriginId],
     ]),
     ...behaviors.flatMap(behaviorReferences),
+    [ownSigner.kind, behaviors.some((behavior) => itemsOf(behavior.TrustedSigners).length > 0) ? ownSigner.id : null],
   ];
   const references = new Map<string, Reference>();
   for (const [kind, id] of named) {
@@ -117,8 +122,12 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
 /** Every resource that a streaming distribution's configuration names. */
 export function streamingReferencesOf(config: StreamingDistributionConfig): readonly Reference[] {
   const id = identityOf(config.S3Origin?.OriginAccessIdentity);
-  const groups = itemsOf(config.TrustedSigners).filter(isKeyGroupId).map((group): Reference => ({ kind: 'key-group', id: group }));
-  return [...(id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id } as const]), ...groups];
+  const signers = itemsOf(config.TrustedSigners);
+  return [
+    ...(id === null || id === '' ? [] : [{ kind: 'origin-access-identity', id } as const]),
+    ...signers.filter(isKeyGroupId).map((group): Reference => ({ kind: 'key-group', id: group })),
+    ...(signers.every(isKeyGroupId) ? [] : [ownSigner]),
+  ];
 }
 
 /** Of a streaming distribution's signers: an account is twelve digits or `self`, and no key group's id is. */

@@ -25,7 +25,7 @@ export function prepareTrustedSigners(signers: TrustedSigners | undefined, conte
 
 /**
  * Signers of a streaming distribution, which knows no key groups.
- * Departure: a signer may be the id of a key group, since accounts have no key pairs here.
+ * Departure: a signer may be the id of a key group, too.
  * @throws Refusal TooManyTrustedSigners, TrustedSignerDoesNotExist, InvalidArgument
  */
 export function prepareStreamingSigners(signers: TrustedSigners | undefined, context: ConfigContext): TrustedSigners {
@@ -49,12 +49,12 @@ export function prepareTrustedKeyGroups(groups: TrustedKeyGroups | undefined, co
   return { Enabled: ids.length > 0, ...listed(ids) };
 }
 
-/** Every account that any of the lists names; none has key pairs of the legacy kind here. */
-export function activeSigners(lists: readonly (TrustedSigners | undefined)[]): ActiveTrustedSigners {
-  const accounts = [...new Set(lists.flatMap((list) => [...itemsOf(list)]))];
+/** Every signer that any of the lists names, with the ids of its active key pairs. */
+export function activeSigners(lists: readonly (TrustedSigners | undefined)[], keysOf: (signer: string) => readonly string[]): ActiveTrustedSigners {
+  const signers = [...new Set(lists.flatMap((list) => [...itemsOf(list)]))];
   return {
-    Enabled: accounts.length > 0,
-    ...listed(accounts.map((AwsAccountNumber) => ({ AwsAccountNumber, KeyPairIds: { Quantity: 0 } }))),
+    Enabled: signers.length > 0,
+    ...listed(signers.map((AwsAccountNumber) => ({ AwsAccountNumber, KeyPairIds: listed(keysOf(AwsAccountNumber)) }))),
   };
 }
 

@@ -1,6 +1,6 @@
 // What names what: written with the row that names, checked within its turn, and in the way of whoever would remove the named.
 import { isManaged } from '../model/managed-policies';
-import { livesElsewhere } from '../model/references';
+import { neverMissing } from '../model/references';
 import { Prisma, type PrismaClient } from './generated/client';
 import type { Dangling, InUse, OverUsed, Reference, Referrer } from './store';
 import type { Tx } from './transaction';
@@ -8,8 +8,8 @@ import type { Tx } from './transaction';
 /** A reference, and how many distributions may share what it names; null or left out: no quota. */
 type Counted = Reference & { readonly usersMax?: number | null };
 
-/** Managed policies and what lives in another service have no rows here. */
-const hasRow = ({ kind, id }: Reference): boolean => !livesElsewhere(kind) && !isManaged(kind, id);
+/** Managed policies have no rows here, and what is never missing need not have one. */
+const hasRow = ({ kind, id }: Reference): boolean => !neverMissing(kind) && !isManaged(kind, id);
 
 async function firstMissing(tx: Tx, references: readonly Reference[]): Promise<Reference | null> {
   const wanted = references.filter(hasRow);

@@ -1,4 +1,5 @@
 // Every noun without a table of its own: one versioned row each, told apart by kind.
+import { neverMissing } from '../model/references';
 import { claimAliases, releaseAliases, replaceAliases } from './aliases';
 import type { ResourceModel } from './generated/models';
 import { removeKeyValues } from './key-values';
@@ -71,6 +72,8 @@ async function create(tx: Tx, undo: (value: ResourceCreated) => never, row: NewR
     const { arn, tags } = row;
     await tx.tag.createMany({ data: tags.map(({ key, value }) => ({ arn, key, value })) });
   }
+  // Only what may be named before it is there has users already.
+  if (neverMissing(row.kind)) await holdUsers(tx, own);
   await takeTurn(tx);
   if (await tx.resource.count({ where: { kind: row.kind } }) > row.countMax) return undo({ outcome: 'too-many' });
   const finished = await finishResource(tx, own, row.references);

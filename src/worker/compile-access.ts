@@ -14,7 +14,6 @@ function closedForAll(config: DistributionConfig): string | null {
 }
 
 function closedFor(behavior: DefaultCacheBehavior | CacheBehavior): string | null {
-  if (behavior.TrustedSigners?.Enabled === true) return 'trusted signers';
   return (behavior.FieldLevelEncryptionId ?? '') === '' ? null : 'field-level encryption';
 }
 
@@ -26,30 +25,43 @@ export function countriesOf(config: DistributionConfig): SiteCountries | null {
   return { mode: type === 'whitelist' ? 'only' : 'except', codes: codes.map((code) => code.toUpperCase()) };
 }
 
+/** Where the keys of those are that a configuration trusts. */
+export interface Keyring {
+  readonly lookup: Lookup;
+  /** The active key pairs of the account; none: nobody can sign for it. */
+  readonly pairs: readonly SitePublicKey[];
+}
+
 /** Who may see what one behaviour serves. */
-export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehavior | CacheBehavior, lookup: Lookup): SiteAccess {
+export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehavior | CacheBehavior, keyring: Keyring): SiteAccess {
   const groups = behavior.TrustedKeyGroups?.Enabled === true ? behavior.TrustedKeyGroups.Items ?? [] : null;
-  const signedBy = groups === null ? null : keysOfGroups(groups, lookup);
+  const accounts = behavior.TrustedSigners?.Enabled === true ? behavior.TrustedSigners.Items ?? [] : null;
+  // Where accounts and groups are trusted, either may sign.
+  const signedBy = groups === null && accounts === null ? null : keysOf(groups ?? [], accounts ?? [], keyring);
   return { closed: closedForAll(config) ?? closedFor(behavior), signedBy };
 }
 
-/** The same for a streaming distribution. @param groups those of its signers that are key groups; accounts have no keys */
-export function streamingAccessOf(config: StreamingDistributionConfig, groups: readonly string[], lookup: Lookup): SiteAccess {
+/** The same for a streaming distribution. @param isGroup tells its signers that are key groups from accounts */
+export function streamingAccessOf(config: StreamingDistributionConfig, isGroup: (signer: string) => boolean, keyring: Keyring): SiteAccess {
   if (config.TrustedSigners?.Enabled !== true) return { closed: null, signedBy: null };
-  return groups.length === 0 ? { closed: 'trusted signers', signedBy: null } : { closed: null, signedBy: keysOfGroups(groups, lookup) };
+  const signers = config.TrustedSigners.Items ?? [];
+  return { closed: null, signedBy: keysOf(signers.filter(isGroup), signers.filter((signer) => !isGroup(signer)), keyring) };
 }
 
-const keysOfGroups = (groups: readonly string[], lookup: Lookup): readonly string[] =>
-  [...new Set(groups.flatMap((id) => configOf<KeyGroupConfig>({ kind: 'key-group', id }, lookup).Items ?? []))];
+/** Nobody is let in where there is none. @param accounts ours alone, by whatever name: no other can be stored */
+function keysOf(groups: readonly string[], accounts: readonly string[], { lookup, pairs }: Keyring): readonly string[] {
+  const ofGroups = groups.flatMap((id) => configOf<KeyGroupConfig>({ kind: 'key-group', id }, lookup).Items ?? []);
+  return [...new Set([...ofGroups, ...(accounts.length === 0 ? [] : pairs.map(({ id }) => id))])];
+}
 
 /** The keys that any of the behaviours trusts. */
-export function publicKeysOf(behaviors: readonly SiteBehavior[], lookup: Lookup): readonly SitePublicKey[] {
-  return keysNamed([...new Set(behaviors.flatMap(({ access }) => access.signedBy ?? []))], lookup);
+export function publicKeysOf(behaviors: readonly SiteBehavior[], keyring: Keyring): readonly SitePublicKey[] {
+  return keysNamed([...new Set(behaviors.flatMap(({ access }) => access.signedBy ?? []))], keyring);
 }
 
-/** Public keys by their ids. */
-export function keysNamed(ids: readonly string[], lookup: Lookup): readonly SitePublicKey[] {
-  return ids.map((id) => ({ id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' }));
+/** Key pairs and public keys by their ids, which differ in their first letters. */
+export function keysNamed(ids: readonly string[], { lookup, pairs }: Keyring): readonly SitePublicKey[] {
+  return ids.map((id) => pairs.find((pair) => pair.id === id) ?? { id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' });
 }
 
 /** How requests to an origin are signed: by its origin access control, else as its origin access identity. */

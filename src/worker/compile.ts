@@ -8,8 +8,9 @@ import type {
 import { assert } from '../base/assert';
 import type { Sealer } from '../base/sealed';
 import { certificateIdOf, defaultCertificateId } from '../model/certificate';
+import { activeKeyPairs, type KeyPairs } from '../model/key-pair';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
-import { isKeyGroupId } from '../model/references';
+import { isKeyGroupId, ownSigner } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
   CertificateSite, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
@@ -17,7 +18,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, countriesOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf } from './compile-access';
+import { accessOf, configOf, countriesOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
 import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
@@ -42,9 +43,10 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
   const config = row.config as unknown as DistributionConfig;
   const defaultBehavior = config.DefaultCacheBehavior;
   assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
+  const keyring = keyringOf(lookup);
   const behaviors = [
-    ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, config, lookup)),
-    compileBehavior('*', defaultBehavior, config, lookup),
+    ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, config, keyring)),
+    compileBehavior('*', defaultBehavior, config, keyring),
   ];
   return {
     kind: 'web',
@@ -66,7 +68,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     staging: config.Staging === true,
     trial: trialFor(config, lookup),
     cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
-    publicKeys: publicKeysOf(behaviors, lookup),
+    publicKeys: publicKeysOf(behaviors, keyring),
     countries: countriesOf(config),
     tls: compileTls(config),
   };
@@ -98,7 +100,8 @@ function trialFor(config: DistributionConfig, lookup: Lookup): WebSite['trial'] 
 
 function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
   const config = row.config as unknown as StreamingDistributionConfig;
-  const access = streamingAccessOf(config, items(config.TrustedSigners).filter(isKeyGroupId), lookup);
+  const keyring = keyringOf(lookup);
+  const access = streamingAccessOf(config, isKeyGroupId, keyring);
   return {
     kind: 'streaming',
     id: row.id,
@@ -107,11 +110,17 @@ function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
     ...access,
-    publicKeys: keysNamed(access.signedBy ?? [], lookup),
+    publicKeys: keysNamed(access.signedBy ?? [], keyring),
   };
 }
 
-function compileBehavior(pattern: string, behavior: Behavior, config: DistributionConfig, lookup: Lookup): SiteBehavior {
+function keyringOf(lookup: Lookup): Keyring {
+  const kept = lookup.get(ownSigner)?.config as KeyPairs | undefined;
+  return { lookup, pairs: activeKeyPairs(kept ?? null).map(({ id, encodedKey }) => ({ id, pem: encodedKey })) };
+}
+
+function compileBehavior(pattern: string, behavior: Behavior, config: DistributionConfig, keyring: Keyring): SiteBehavior {
+  const { lookup } = keyring;
   const request = (behavior.CachePolicyId ?? '') === '' ? legacyRequest(behavior) : policyRequest(behavior, lookup);
   const protocol = behavior.ViewerProtocolPolicy ?? 'allow-all';
   assert(protocol === 'allow-all' || protocol === 'https-only' || protocol === 'redirect-to-https', 'a stored viewer protocol policy is a known one');
@@ -124,7 +133,7 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     ...request,
     compress: behavior.Compress === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
-    access: accessOf(config, behavior, lookup),
+    access: accessOf(config, behavior, keyring),
   };
 }
 

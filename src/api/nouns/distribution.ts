@@ -4,8 +4,9 @@ import { certificateIdOf, checkCoversAliases, type CertificateFacts } from '../.
 import { checkDistributionUpdate, prepareDistributionConfig, stagingCopyOf } from '../../model/distribution';
 import { factsOf } from '../../model/facts';
 import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
+import { activeKeyPairs } from '../../model/key-pair';
 import { itemsOf, present } from '../../model/quantity';
-import { referencesOf, type ReferenceKind } from '../../model/references';
+import { isKeyGroupId, referencesOf, type ReferenceKind } from '../../model/references';
 import { refuse } from '../../model/refusal';
 import { prepareTags } from '../../model/tags';
 import { activeKeyGroups, activeSigners } from '../../model/trusted-signers';
@@ -13,6 +14,7 @@ import { required } from '../../model/argument';
 import { requiredParametersOf } from '../../model/tenant-config';
 import type { AliasTaken, Dangling, DistributionRow, OverUsed, Tag, TenantLacks } from '../../store/store';
 import { configContext, preparationsMax } from '../config-context';
+import { keptKeyPairs } from '../key-pairs';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { created, findVersion, ifMatchOf, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
@@ -126,10 +128,18 @@ async function remove(current: DistributionRow, parts: OperationParts): Promise<
   }
 }
 
+/** Active key pairs of each account that the configuration names, and public keys of each key group. */
+export async function keysOfSigners(lists: readonly (TrustedSigners | undefined)[], parts: OperationParts): Promise<(signer: string) => readonly string[]> {
+  const signers = [...new Set(lists.flatMap((list) => [...itemsOf(list)]))];
+  const keysOf = await keysOfGroups([{ Items: signers.filter(isKeyGroupId) }], parts);
+  const pairs = signers.every(isKeyGroupId) ? [] : activeKeyPairs(await keptKeyPairs(parts.store)).map(({ id }) => id);
+  return (signer) => (isKeyGroupId(signer) ? keysOf(signer) : pairs);
+}
+
 /** Public keys of each key group that the configuration names. */
-async function keysOfGroups(lists: readonly (TrustedKeyGroups | undefined)[], parts: OperationParts): Promise<(id: string) => readonly string[]> {
+async function keysOfGroups(lists: readonly (Pick<TrustedKeyGroups, 'Items'> | undefined)[], parts: OperationParts): Promise<(id: string) => readonly string[]> {
   const keys = new Map<string, readonly string[]>();
-  for (const id of new Set(lists.flatMap((list) => [...itemsOf(list)]))) {
+  for (const id of new Set(lists.flatMap((list) => list?.Items ?? []))) {
     const group = await parts.store.resources.get('key-group', id);
     keys.set(id, (group?.config as { Items?: string[] } | undefined)?.Items ?? []);
   }
@@ -151,7 +161,7 @@ async function describe(row: DistributionRow, parts: OperationParts): Promise<Ro
     Id: row.id, ARN: row.arn, Status: row.status, LastModifiedTime: row.lastModifiedTime,
     InProgressInvalidationBatches: await parts.store.invalidations.countInProgress(row.id),
     DomainName: row.domainName,
-    ActiveTrustedSigners: activeSigners(signers),
+    ActiveTrustedSigners: activeSigners(signers, await keysOfSigners(signers, parts)),
     ActiveTrustedKeyGroups: activeKeyGroups(groups, await keysOfGroups(groups, parts)),
     DistributionConfig: config,
     AliasICPRecordals: recordals(config),

@@ -14,7 +14,7 @@ import { configContext } from '../config-context';
 import type { Call, OperationTable } from '../operation';
 import type { OperationParts } from '../parts';
 import { created, operationsOf, payloadOf, preconditionFailed, type Noun } from '../verbs';
-import { refuseDetails } from './distribution';
+import { keysOfSigners, refuseDetails } from './distribution';
 
 type Row = Record<string, unknown>;
 
@@ -64,11 +64,11 @@ async function remove(current: DistributionRow, parts: OperationParts): Promise<
   }
 }
 
-function describe(row: DistributionRow): Row {
+async function describe(row: DistributionRow, parts: OperationParts): Promise<Row> {
   const config = configOf(row);
   return {
     Id: row.id, ARN: row.arn, Status: row.status, LastModifiedTime: row.lastModifiedTime, DomainName: row.domainName,
-    ActiveTrustedSigners: activeSigners([config.TrustedSigners]),
+    ActiveTrustedSigners: activeSigners([config.TrustedSigners], await keysOfSigners([config.TrustedSigners], parts)),
     StreamingDistributionConfig: config,
   };
 }
@@ -97,7 +97,7 @@ export function streamingDistributionOperations(parts: OperationParts): Operatio
     update: (current, config) => update(current, config, parts),
     remove: (current) => remove(current, parts),
     list: (marker, itemsMax) => parts.store.distributions.list('streaming', marker, itemsMax),
-    describe,
+    describe: (row) => describe(row, parts),
     summarize,
     config: (row) => row.config,
   };
