@@ -5,7 +5,7 @@
 // a request can stand to its CORS settings; what depends on the request, the Origin and Server-Timing, in `own`.
 import type { Clock } from '../base/clock';
 import { combined, field, without, type Fields } from '../protocol/http/fields';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 import { HeadBlock, type Exchange } from './http/exchange';
 import type { Identity } from './identity';
 import { hitOutcome, type Outcome } from './outcome';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { field, without } from '../protocol/http/fields';
 import { contentRange, unsatisfiedRange, type ByteSpan } from '../protocol/http/range';
 import type { ComposedHead } from './answer-fields';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 import { HeadBlock, type BodySink, type Exchange } from './http/exchange';
 import { selectedAnswer, type SelectedAnswer } from './selected-answer';
 

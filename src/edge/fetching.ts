@@ -1,6 +1,6 @@
 // Asking an origin once for all who want the same answer: who waits for a fetch under way, who joins its answer, and who begins one.
 import type { FlowContext } from './flow-parts';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 import type { Exchange } from './http/exchange';
 import { askOrigins } from './failover';
 import type { OriginFetch } from './origin-fetch';

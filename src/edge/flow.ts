@@ -5,7 +5,7 @@ import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDirectives } from '../protocol/http/caching';
 import { admissionOf, isShared, loops } from './admission';
 import { AnswerFields } from './answer-fields';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { Fetcher } from './fetching';

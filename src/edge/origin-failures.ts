@@ -1,6 +1,6 @@
 // Origins that gave no answer for a key, remembered for the error caching TTL (guide: HTTPStatusCodes: no answer in time counts as an error of the origin).
 import type { Fault } from '../base/fault';
-import type { Space } from './cache/cache';
+import type { Space } from './cache/space';
 import type { OriginFetch } from './origin-fetch';
 
 /** Remembered in one space; beyond, they are forgotten all at once, which costs a question each. */

@@ -1,5 +1,5 @@
 // One fetch that any number of requests share: those that came before its head wait, those after it join its body.
-import type { InFlight } from './cache/cache';
+import type { InFlight } from './cache/space';
 import type { StreamedBody } from './cache/body';
 import type { Admitted } from './flow-parts';
 import type { HeadBlock } from './http/exchange';

@@ -7,7 +7,7 @@ import { parseContentRange, parseRange, type ByteSpan } from '../protocol/http/r
 import { loops } from './admission';
 import type { ComposedHead } from './answer-fields';
 import type { BodySource } from './cache/body';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 import type { PartedBody } from './cache/parts';
 import { deliverSelected, selectionOf, spansOf } from './delivery';
 import { askOrigins } from './failover';

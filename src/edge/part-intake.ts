@@ -2,7 +2,7 @@
 import { strongValidatorOf, type StrongValidator } from '../protocol/http/conditional';
 import { field, without } from '../protocol/http/fields';
 import { parseContentRange, type ByteSpan } from '../protocol/http/range';
-import { StoredObject } from './cache/cache';
+import { StoredObject } from './cache/stored-object';
 import { PartedBody } from './cache/parts';
 import { cacheTagsOf } from './cache-tags';
 import { codedFields, compressionFor } from './compression';

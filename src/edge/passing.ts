@@ -2,7 +2,8 @@
 import type { Fault } from '../base/fault';
 import type { Fields } from '../protocol/http/fields';
 import { StreamedBody, type BodySource } from './cache/body';
-import type { InFlight, StoredObject } from './cache/cache';
+import type { InFlight } from './cache/space';
+import type { StoredObject } from './cache/stored-object';
 import { codeAnswer } from './coded-answer';
 import type { Compressor } from './compressor';
 import { errorPageFor } from './error-pages';

@@ -2,7 +2,8 @@
 import { explicitLifetimeS, responseDirectives, spoiledTargets } from '../protocol/http/caching';
 import { combined, field, without, type Fields } from '../protocol/http/fields';
 import type { StreamedBody } from './cache/body';
-import { StoredObject, type InFlight } from './cache/cache';
+import type { InFlight } from './cache/space';
+import { StoredObject } from './cache/stored-object';
 import { cacheTagsOf } from './cache-tags';
 import type { Admitted, FlowContext } from './flow-parts';
 import { HeadBlock } from './http/exchange';

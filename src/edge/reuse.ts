@@ -1,7 +1,7 @@
 // Whether a stored object answers a request: as it is, while the origin is asked, only when the origin fails, or not at all.
 import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDemand } from '../protocol/http/caching';
-import type { StoredObject } from './cache/cache';
+import type { StoredObject } from './cache/stored-object';
 
 export type Reusability = 'serve' | 'serve-and-revalidate' | 'validate';
 

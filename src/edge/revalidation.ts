@@ -2,7 +2,7 @@
 import { combined, field, listElements, without, type Fields } from '../protocol/http/fields';
 import { withVary } from '../protocol/http/vary';
 import { cacheTagsOf } from './cache-tags';
-import { StoredObject } from './cache/cache';
+import { StoredObject } from './cache/stored-object';
 import type { FlowContext } from './flow-parts';
 import type { Kept } from './freshness';
 import { HeadBlock } from './http/exchange';

@@ -9,7 +9,7 @@ import { field, without, type Fields } from '../protocol/http/fields';
 import type { FreshAnswer } from './answer-fields';
 import { cacheTagsOf } from './cache-tags';
 import { StreamedBody, type BodySource } from './cache/body';
-import { StoredObject } from './cache/cache';
+import { StoredObject } from './cache/stored-object';
 import { deliverObject } from './delivery';
 import { codeAnswer, type CodedAnswer } from './coded-answer';
 import type { Compressor } from './compressor';

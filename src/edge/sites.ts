@@ -2,7 +2,7 @@
 import type { SiteBehavior, SiteOrigin, ServedSite, StreamingSite, WebSite } from '../snapshot/site';
 import { countryRule, type CountryRule } from './access/countries';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
-import type { Space } from './cache/cache';
+import type { Space } from './cache/space';
 import type { OriginFetch } from './origin-fetch';
 import { keyMaker, type KeyMaker } from './cache-key';
 import { compileErrorPages, noPages, type ErrorPages } from './error-pages';

@@ -3,7 +3,7 @@ import { ageFieldS } from '../protocol/http/caching';
 import { DELTA_SECONDS_MAX } from '../protocol/http/cache-control';
 import { formatHttpDate } from '../protocol/http/date';
 import { combined, field, type Fields } from '../protocol/http/fields';
-import type { Freshness } from './cache/cache';
+import type { Freshness } from './cache/stored-object';
 import type { FlowContext } from './flow-parts';
 import { reuseOf, type Kept, type Reuse } from './freshness';
 import { isAuthorized } from './origin-request';

@@ -1,7 +1,7 @@
 // Several answers under one key: which request fields select among them, and the key of each (RFC 9111 section 4.1).
 import { normalizedSelector } from '../protocol/http/caching';
 import { combined, listElements, type Fields } from '../protocol/http/fields';
-import type { Space } from './cache/cache';
+import type { Space } from './cache/space';
 import type { OriginFetch } from './origin-fetch';
 import { reachesOrigin } from './origin-request';
 import type { CompiledBehavior } from './sites';

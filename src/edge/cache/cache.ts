@@ -4,132 +4,17 @@
 // site makes obsolete is dropped by one assignment; what it held is freed by the sweep, a slice at a time.
 import { assert } from '../../base/assert';
 import type { Purge } from '../../snapshot/site';
-import { validatorsOf, type Validators } from '../../protocol/http/conditional';
-import type { PreparedHeads } from '../answer-fields';
-import type { HeadBlock } from '../http/exchange';
-import type { OriginFailed } from '../origin-failures';
 import { chargedBytesOf, Part, type PartedBody } from './parts';
 import { PurgeIndex } from './purge-index';
-import { SieveList, type SieveLinks } from './sieve';
+import { SieveList } from './sieve';
+import { Space, type InFlight } from './space';
+import type { StoredObject} from './stored-object';
+import { type CacheItem } from './stored-object';
 
 /** Objects visited in one slice of the sweep: about a millisecond. */
 const sweepSliceObjects = 2_000;
-/** What an object costs beside its body and head: links, map entry, key. */
-const objectOverheadBytes = 512;
-
-/** One fetch under way, as far as the purge bookkeeping is concerned. */
-export interface InFlight {
-  /** Newest purge of any site when the fetch began (`Cache.seq`). */
-  readonly bornSeq: number;
-}
-
-/** Variants stored under one key: the request fields that the newest answer varied by, and the keys of the variants, oldest first. */
-export interface VariantSet {
-  readonly names: readonly string[];
-  readonly keys: Set<string>;
-}
-
-/** Which of several answers to one key an object is. */
-export interface Variant {
-  /** The key that it shares with the others. */
-  readonly baseKey: string;
-  /** Lower-case names of the selecting request fields, sorted. */
-  readonly names: readonly string[];
-}
-
 /** Variants kept under one key; the oldest makes room for the next, so that an origin that varies by everything fills nothing. */
 export const variantsMax = 32;
-
-/** One site's objects under one origin configuration. */
-export class Space<F extends InFlight = InFlight> {
-  readonly objects = new Map<string, StoredObject>();
-  /** Fetches that later requests for the same key may join. */
-  readonly fetches = new Map<string, F>();
-  /** Keys whose last answer could not be shared, with the time until which requests do not wait for each other. */
-  readonly unshared = new Map<string, number>();
-  /** Keys for which the origin gave no answer. */
-  readonly failures = new Map<string, OriginFailed>();
-  /** Keys under which variants are stored, with what selects them; as many as there are stored variants at most. */
-  readonly variants = new Map<string, VariantSet>();
-  /** Objects whose key holds more than their purge path, by that path. */
-  readonly byPath = new Map<string, Set<StoredObject>>();
-  dropped = false;
-  constructor(readonly site: string, readonly purges: PurgeIndex) {}
-}
-
-/** What a stored response is reused by; times are monotonic milliseconds unless they say otherwise. */
-export interface Freshness {
-  /** When the response arrived. */
-  readonly arrivedAtMs: number;
-  /** The same by the wall clock. */
-  readonly arrivedWallMs: number;
-  /** Age it had on arrival. */
-  readonly initialAgeMs: number;
-  readonly freshUntilMs: number;
-  /** How long after that it may be served while the origin is asked; 0: not at all. */
-  readonly staleWhileRevalidateMs: number;
-  /** The same when the origin answers 5xx; may be Infinity. */
-  readonly staleIfErrorMs: number;
-  /** The same when the origin does not answer. */
-  readonly staleIfGoneMs: number;
-}
-
-/** What eviction chooses from. */
-export type CacheItem = StoredObject | Part;
-
-export class StoredObject implements SieveLinks<CacheItem> {
-  visited = false;
-  newer: CacheItem | null = null;
-  older: CacheItem | null = null;
-  listed = false;
-  /** Purges up to this seq are known not to cover it. */
-  clearedSeq: number;
-  private validatorsSeen: Validators | null = null;
-  /** Until when it is served without a question: its freshness, or a while longer after the origin failed. */
-  servedUntilMs: number;
-  /** Heads for hits, made at the first ones. */
-  prepared: PreparedHeads | null = null;
-
-  constructor(
-    readonly space: Space,
-    readonly key: string,
-    /** Path, and query where it is part of the key: what invalidation paths are compared with. */
-    readonly purgePath: string,
-    readonly tags: readonly string[],
-    bornSeq: number,
-    readonly block: HeadBlock,
-    /** The whole content; empty when it is in parts. */
-    readonly segments: readonly Buffer[],
-    readonly bodyBytes: number,
-    readonly freshness: Freshness,
-    /** Null: the only answer under its key. */
-    readonly variant: Variant | null,
-    /** Null: the content is in `segments`. */
-    readonly parts: PartedBody | null = null,
-  ) {
-    this.clearedSeq = bornSeq;
-    this.servedUntilMs = freshness.freshUntilMs;
-  }
-
-  /** What conditional requests are compared with, read from the head when first needed. */
-  get validators(): Validators {
-    this.validatorsSeen ??= validatorsOf(this.block.fields, this.freshness.arrivedWallMs);
-    return this.validatorsSeen;
-  }
-
-  /** Memory it is charged with; parts are charged one by one. */
-  get chargedBytes(): number {
-    let fieldBytes = 0;
-    for (const text of this.block.fields) fieldBytes += text.length;
-    for (const tag of this.tags) fieldBytes += tag.length;
-    return (this.parts === null ? this.bodyBytes : 0) + 2 * fieldBytes + 2 * this.key.length + objectOverheadBytes;
-  }
-
-  /** Age in whole seconds, as the Age field says it. */
-  ageS(nowMs: number): number {
-    return Math.floor((nowMs - this.freshness.arrivedAtMs + this.freshness.initialAgeMs) / 1000);
-  }
-}
 
 export class Cache<F extends InFlight = InFlight> {
   private readonly list = new SieveList<CacheItem>();

@@ -5,7 +5,7 @@
 import { assert } from '../../base/assert';
 import type { ByteSpan } from '../../protocol/http/range';
 import type { StrongValidator } from '../../protocol/http/conditional';
-import type { CacheItem } from './cache';
+import type { CacheItem } from './stored-object';
 import type { SieveLinks } from './sieve';
 
 /** What a part costs beside its bytes: links, map entry. */

@@ -1,5 +1,7 @@
 // The cache: its byte limit, what evicts what, and that no purge is ever outlived.
-import { Cache, StoredObject, type InFlight, type Space } from '../../../../src/edge/cache/cache';
+import { Cache } from '../../../../src/edge/cache/cache';
+import type { InFlight, Space } from '../../../../src/edge/cache/space';
+import { StoredObject } from '../../../../src/edge/cache/stored-object';
 import { HeadBlock } from '../../../../src/edge/http/exchange';
 import { seededRandom } from '../../../fixtures/random';
 
