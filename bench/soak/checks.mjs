@@ -7,7 +7,7 @@ import { ask } from './client.mjs';
 import { command } from './nouns.mjs';
 
 const { isManaged } = product('model/managed-policies');
-const { livesElsewhere, referencesOf, streamingReferencesOf } = product('model/references');
+const { neverMissing, referencesOf, streamingReferencesOf } = product('model/references');
 
 const settleMsMax = 120_000;
 
@@ -192,7 +192,7 @@ export async function checkDatabase(query) {
   for (const [from, named] of references) {
     for (const target of named) {
       const [kind, id] = [target.slice(0, target.indexOf('/')), target.slice(target.indexOf('/') + 1)];
-      if (!livesElsewhere(kind) && !isManaged(kind, id) && !there.has(target)) wrong.push(`${from} names ${target}, which is not there`);
+      if (!neverMissing(kind) && !isManaged(kind, id) && !there.has(target)) wrong.push(`${from} names ${target}, which is not there`);
     }
   }
   return wrong;

@@ -8,8 +8,7 @@ import { chargedBytesOf, Part, type PartedBody } from './parts';
 import { PurgeIndex } from './purge-index';
 import { SieveList } from './sieve';
 import { Space, type InFlight } from './space';
-import type { StoredObject} from './stored-object';
-import { type CacheItem } from './stored-object';
+import type { CacheItem, StoredObject } from './stored-object';
 
 /** Objects visited in one slice of the sweep: about a millisecond. */
 const sweepSliceObjects = 2_000;
