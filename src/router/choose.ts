@@ -1,0 +1,126 @@
+// Which edges a viewer is sent to, in order, and why: a pure function of what is known of viewer, fleet and distribution.
+import { distanceKm, type Place, type PriceRegion } from '../geo/places';
+
+/**
+ * `up`: answers, and hears the worker. `cut-off`: answers, but what it serves may be older than what was claimed.
+ * `down`: does not answer.
+ */
+export type EdgeHealth = 'up' | 'cut-off' | 'down';
+
+export interface Candidate {
+  readonly id: string;
+  /** Edges of one point of presence share a name up to its dash: `FRA56-P1` and `FRA56-P2` are two halls of one place. */
+  readonly pop: string;
+  /** Null: nobody knows where it is; it is as far as anything can be. */
+  readonly place: Place | null;
+  readonly region: PriceRegion;
+  /** Relative to other edges; above zero. */
+  readonly capacity: number;
+  /** Part of its capacity in use, 0 to 1. */
+  readonly load: number;
+  readonly isDraining: boolean;
+  readonly health: EdgeHealth;
+}
+
+export interface Wish {
+  /** Null: unknown, all edges are equally far. */
+  readonly viewer: Place | null;
+  /** What should find its home again: the host, or the host and path where that is known. */
+  readonly key: string;
+  readonly priceClass: PriceRegion;
+}
+
+/** Why an edge stands where it does; the worst that is true of it. */
+export type Standing = 'fit' | 'full' | 'cut-off' | 'outside-price-class' | 'draining' | 'down';
+
+export interface Ranked<E extends Candidate> {
+  readonly edge: E;
+  readonly standing: Standing;
+  /** Null when the place of either is unknown. */
+  readonly distanceKm: number | null;
+}
+
+/** From best to worst: nobody is left out, since somewhere is better than nowhere. */
+const standings: readonly Standing[] = ['fit', 'full', 'cut-off', 'outside-price-class', 'draining', 'down'];
+
+/** Above this an edge is full: viewers spill to the next place. */
+const fullLoad = 0.9;
+/** Half of the globe's circumference: farther than anything. */
+const farKm = 20_015;
+/**
+ * What load is worth in distance, by tenths: up to 70 % nothing, so that small changes move nobody; then a busy edge gives
+ * way to one that is this much farther.
+ */
+const loadKm: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 300, 1000, 3000, 3000];
+
+const priceRank: Readonly<Record<PriceRegion, number>> = { 100: 1, 200: 2, all: 3 };
+
+function standingOf(edge: Candidate, priceClass: PriceRegion): Standing {
+  if (edge.health === 'down') return 'down';
+  if (edge.isDraining) return 'draining';
+  if (priceRank[edge.region] > priceRank[priceClass]) return 'outside-price-class';
+  if (edge.health === 'cut-off') return 'cut-off';
+  return edge.load >= fullLoad ? 'full' : 'fit';
+}
+
+const placeName = (pop: string): string => pop.split('-', 1)[0] as string;
+
+/** All edges of a place together are as busy as their load weighed by capacity: viewers go to a place, then to an edge. */
+function placeLoads(edges: readonly Candidate[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, { load: number; capacity: number }>();
+  for (const { pop, load, capacity } of edges) {
+    const sum = sums.get(placeName(pop)) ?? { load: 0, capacity: 0 };
+    sums.set(placeName(pop), { load: sum.load + load * capacity, capacity: sum.capacity + capacity });
+  }
+  return new Map([...sums].map(([pop, { load, capacity }]) => [pop, load / capacity]));
+}
+
+/** FNV-1a over the texts, then mixed (MurmurHash3's finaliser), so that similar names end far apart. */
+function hash32(...texts: readonly string[]): number {
+  let hash = 0x811c9dc5;
+  for (const text of texts) {
+    for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ 0xff, 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * Weighted rendezvous hashing: the edge with the highest score is the key's home. When an edge comes or goes, only the
+ * keys that it takes or leaves move, and each edge is home to a part that its capacity is of the whole.
+ */
+export function homeScore(key: string, edge: Pick<Candidate, 'id' | 'capacity'>): number {
+  const uniform = (hash32(key, edge.id) + 0.5) / 0x1_0000_0000;
+  return -edge.capacity / Math.log(uniform);
+}
+
+/** All candidates, best first. Empty only when there are none. */
+export function rank<E extends Candidate>(edges: readonly E[], wish: Wish): readonly Ranked<E>[] {
+  const standing = new Map(edges.map((edge) => [edge, standingOf(edge, wish.priceClass)]));
+  const loads = placeLoads(edges.filter((edge) => standing.get(edge) === 'fit'));
+  const scored = edges.map((edge) => {
+    const km = wish.viewer === null || edge.place === null ? null : distanceKm(wish.viewer, edge.place);
+    const load = loads.get(placeName(edge.pop)) ?? edge.load;
+    return {
+      ranked: { edge, standing: standing.get(edge) as Standing, distanceKm: km },
+      tier: standings.indexOf(standing.get(edge) as Standing),
+      // Halls of one place are equally near, whatever their own load: the key decides between them.
+      reachKm: Math.round(wish.viewer === null ? 0 : km ?? farKm) + (loadKm[Math.floor(Math.min(1, Math.max(0, load)) * 10)] as number),
+      place: placeName(edge.pop),
+      home: homeScore(wish.key, edge),
+    };
+  });
+  return scored
+    .sort((a, b) => a.tier - b.tier || a.reachKm - b.reachKm || (a.place === b.place || wish.viewer === null ? 0 : a.place < b.place ? -1 : 1)
+      || b.home - a.home || (a.ranked.edge.id < b.ranked.edge.id ? -1 : 1))
+    .map(({ ranked }) => ranked);
+}
+
+/** The best edge and others of its place that are as fit, in order: what may be offered at once without sending anybody far. */
+export function together<E extends Candidate>(ranked: readonly Ranked<E>[], countMax: number): readonly Ranked<E>[] {
+  const [best] = ranked;
+  if (best === undefined) return [];
+  return ranked.filter(({ edge, standing }) => standing === best.standing && placeName(edge.pop) === placeName(best.edge.pop)).slice(0, countMax);
+}
