@@ -67,7 +67,7 @@ export async function edgefront(place, originPort, { settings = {}, readyPath, n
   const [api, edge, securePort, worker] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
   const { child, output } = place.launch(process.execPath, [path.join(root, 'dist/main.js'), 'all'], {
-    EDGEFRONT_DATA_DIR: path.join(place.dir, name.replaceAll(/\W+/g, '-')), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTPS_PORT: String(securePort), EDGEFRONT_HTTP_PORT: String(edge),
+    EDGEFRONT_DATA_DIR: path.join(place.dir, name.replaceAll(/\W+/g, '-')), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_DNS_PORT: '0', EDGEFRONT_ROUTER_PORT: '0', EDGEFRONT_HTTPS_PORT: String(securePort), EDGEFRONT_HTTP_PORT: String(edge),
     EDGEFRONT_WORKER_PORT: String(worker), EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     ...settings,
   });

@@ -8,7 +8,7 @@ import { createLog, type Log } from './base/log';
 import { closeAll, type Service } from './base/service';
 import { version } from './base/version';
 
-const roles = ['all', 'api', 'worker', 'edge'] as const;
+const roles = ['all', 'api', 'worker', 'edge', 'router'] as const;
 type Role = (typeof roles)[number];
 
 /** sysexits.h EX_CONFIG: the same start would fail again until a person changes something. */
@@ -22,6 +22,7 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
   switch (role) {
     case 'all': return (await import('./all/all.js')).startAll({ config, log, clock });
     case 'edge': return (await import('./edge/edge.js')).startEdge({ config, log, clock });
+    case 'router': return (await import('./router/router.js')).startRouter({ config, log, clock });
     case 'worker': {
       const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
       return withStore(store, async () => (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version }));

@@ -1,4 +1,4 @@
-// The embedded default: one command that runs a database, the api, the worker and the edges on this machine.
+// The embedded default: one command that runs a database, the api, the worker, the edges and a router on this machine.
 //
 // The database lives in this process, everything else in processes of its own, exactly those that a real deployment
 // runs. A child that ends unasked is started again; one that cannot start at all ends everything with its reason.
@@ -49,10 +49,11 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
       EDGEFRONT_LOG_LEVEL: process.env['EDGEFRONT_LOG_LEVEL'] ?? 'warn',
     };
     const control = [new Child('api', 'api', shared, log, clock), new Child('worker', 'worker', shared, log, clock)];
-    const edges = edgesOf(config, shared, log, clock);
-    services.push({ close: async () => { await Promise.all([...control, ...edges].map((child) => child.close())); } });
+    const nodeParts = { config, shared, log, clock };
+    const nodes = [...edgesOf(nodeParts), nodeOf('router', 'router-1', {}, nodeParts)];
+    services.push({ close: async () => { await Promise.all([...control, ...nodes].map((child) => child.close())); } });
     await Promise.all(control.map((child) => child.start()));
-    await Promise.all(edges.map((edge) => edge.start()));
+    await Promise.all(nodes.map((node) => node.start()));
     await healthy(config);
     process.stdout.write(welcome(config, config.originAllow ?? thisMachine, readAdministrator(config)));
     return { close: () => closeAll(services) };
@@ -62,19 +63,23 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
   }
 }
 
-function edgesOf(config: Config, shared: Readonly<Record<string, string>>, log: Log, clock: Clock): Child[] {
-  return Array.from({ length: config.edges }, (_, i) => {
-    const name = `edge-${i + 1}`;
-    const dataDir = path.join(config.dataDir, name);
-    makeDirectory(dataDir);
-    // An edge gets neither the database and what it is encrypted under nor the administrator's secret: it has no use for them.
-    const environment = {
-      ...shared, EDGEFRONT_ORIGIN_ALLOW: config.originAllow ?? thisMachine, EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
-      EDGEFRONT_HTTPS_PORT: String(config.httpsPort === 0 ? 0 : config.httpsPort + 10 * i),
-      EDGEFRONT_RTMP_PORT: String(config.rtmpPort === 0 ? 0 : config.rtmpPort + 10 * i),
-    };
-    return new Child(name, 'edge', { ...environment, DATABASE_URL: '', EDGEFRONT_SECRETS_KEY: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' }, log, clock);
-  });
+interface NodeParts extends AllParts { readonly shared: Readonly<Record<string, string>> }
+
+function edgesOf(parts: NodeParts): Child[] {
+  const { config } = parts;
+  return Array.from({ length: config.edges }, (_, i) => nodeOf('edge', `edge-${i + 1}`, {
+    EDGEFRONT_ORIGIN_ALLOW: config.originAllow ?? thisMachine, EDGEFRONT_HTTP_PORT: String(config.httpPort + 10 * i),
+    EDGEFRONT_HTTPS_PORT: String(config.httpsPort === 0 ? 0 : config.httpsPort + 10 * i),
+    EDGEFRONT_RTMP_PORT: String(config.rtmpPort === 0 ? 0 : config.rtmpPort + 10 * i),
+  }, parts));
+}
+
+/** A node has a directory of its own, and gets neither the database and what it is encrypted under nor the administrator's secret: it has no use for them. */
+function nodeOf(role: 'edge' | 'router', name: string, environment: Readonly<Record<string, string>>, { config, shared, log, clock }: NodeParts): Child {
+  const dataDir = path.join(config.dataDir, name);
+  makeDirectory(dataDir);
+  const own = { EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, DATABASE_URL: '', EDGEFRONT_SECRETS_KEY: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' };
+  return new Child(name, role, { ...shared, ...environment, ...own }, log, clock);
 }
 
 /** One process: idle → starting → running ⇄ waiting (to be started again) → closed. */

@@ -1,5 +1,5 @@
 // What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
-import { apiUrlOf, edgeUrlOf, secureEdgeUrlOf, type Config } from '../base/config';
+import { apiUrlOf, edgeUrlOf, routerUrlOf, secureEdgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
 export function welcome(config: Config, originAllow: string, administrator: { readonly accessKeyId: string; readonly secretAccessKey: string | null }): string {
@@ -15,6 +15,7 @@ Edgefront is up.
   docs     ${api}/reference
   edges    ${edges.join('  ')}
            ${secureEdges.join('  ')}   (root certificate: ${api}/edgefront/v1/certificate-authority)
+  router   ${routerUrlOf(config)}  DNS ${config.bind} port ${config.dnsPort}
   origins  may have public addresses and ${originAllow} (EDGEFRONT_ORIGIN_ALLOW)
   data     ${config.dataDir}
   key id   ${administrator.accessKeyId}

@@ -30,6 +30,8 @@ export const settings = {
   httpPort: { ...port, name: 'EDGEFRONT_HTTP_PORT', default: '8080', meaning: 'viewers, HTTP (in `all`, edge n listens on +10·(n−1))' },
   httpsPort: { ...port, name: 'EDGEFRONT_HTTPS_PORT', default: '8443', meaning: 'viewers, HTTPS with HTTP/2 and HTTP/1.1 (in `all`, edge n listens on +10·(n−1))' },
   rtmpPort: { ...port, name: 'EDGEFRONT_RTMP_PORT', default: '1935', meaning: 'viewers, RTMP and RTMPE (in `all`, edge n listens on +10·(n−1))' },
+  dnsPort: { ...port, name: 'EDGEFRONT_DNS_PORT', default: '8053', meaning: 'router, DNS over UDP and TCP' },
+  routerPort: { ...port, name: 'EDGEFRONT_ROUTER_PORT', default: '8082', meaning: 'router, HTTP redirect' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
   workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
@@ -41,6 +43,13 @@ export const settings = {
   secretsKey: { name: 'EDGEFRONT_SECRETS_KEY', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'what private keys of certificates are encrypted under in the database; api and worker need the same; unset: `all` makes one and keeps it in the data directory' },
   node: { name: 'EDGEFRONT_NODE', kind: 'text', unit: 'name', default: null, meaning: 'name of this node, unique in the fleet; unset: the host\'s name (`all`: `edge-1`, `edge-2` …)' },
   pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
+  location: { name: 'EDGEFRONT_LOCATION', kind: 'text', unit: 'lat,lon', default: null, meaning: 'where this edge is, in degrees, e.g. `50.03,8.57`; unset: at the airport that `EDGEFRONT_POP` begins with' },
+  capacity: { name: 'EDGEFRONT_CAPACITY', kind: 'integer', unit: '', default: '100', min: 1, max: 1_000_000, meaning: 'how much this edge can take, relative to others' },
+  addresses: { name: 'EDGEFRONT_ADDRESSES', kind: 'text', unit: 'URL, …', default: null, meaning: 'where viewers reach this edge, e.g. `http://192.0.2.7:80, http://[2001:db8::7]:80`: routers answer with these; unset: `EDGEFRONT_BIND` and the ports for HTTP and HTTPS' },
+  dnsNameServers: { name: 'EDGEFRONT_DNS_NAME_SERVERS', kind: 'text', unit: 'name=address, …', default: null, meaning: 'the zone\'s name servers, with addresses where they are in the zone, e.g. `ns1.cdn.example.net=192.0.2.53`; unset: `ns1.EDGEFRONT_DOMAIN` at `EDGEFRONT_BIND`' },
+  dnsTtlS: { name: 'EDGEFRONT_DNS_TTL_S', kind: 'integer', unit: 's', default: '20', min: 0, max: 86_400, meaning: 'how long resolvers keep which edge is the nearest, and go on sending viewers to one that is gone' },
+  dnsResponsesPerSMax: { name: 'EDGEFRONT_DNS_RESPONSES_PER_S_MAX', kind: 'integer', unit: 'responses/s', default: '1000', min: 1, max: 10_000_000, meaning: 'UDP answers to one /24 (IPv6: /56) network; beyond, every second one says "come by TCP" and the others are dropped' },
+  networks: { name: 'EDGEFRONT_NETWORKS', kind: 'text', unit: 'path', default: null, meaning: 'table of where networks are that counts more than the database for routers: lines of `10.0.0.0/8 FRA`; read anew when it changes' },
   cacheBytes: { name: 'EDGEFRONT_CACHE_BYTES', kind: 'integer', unit: 'bytes', default: '268435456', min: 1_048_576, max: 1_099_511_627_776, meaning: 'memory an edge gives to cached objects' },
   cacheObjectBytesMax: { name: 'EDGEFRONT_CACHE_OBJECT_BYTES_MAX', kind: 'integer', unit: 'bytes', default: '67108864', min: 1024, max: 1_099_511_627_776, meaning: 'a larger object is not kept whole: it streams through a window, and the parts that ranges ask for are kept' },
   cacheRules: { name: 'EDGEFRONT_CACHE_RULES', kind: 'choice', unit: '', default: 'cloudfront', choices: ['cloudfront', 'rfc'], meaning: 'which rules an edge caches by where the two differ: CloudFront\'s, or the RFCs\' to the letter; each of the eight below can be set by itself' },
@@ -137,6 +146,24 @@ export function rangesOf(config: Config, key: 'proxyProtocolFrom' | 'forwardedFr
   return ranges;
 }
 
+/** An address of the fleet's: scheme, an address literal, a port. */
+const nodeUrl = /^https?:\/\/(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+/**
+ * Where viewers reach this edge.
+ * @param ports where it listens
+ * @throws Fault `bad-setting`
+ */
+export function addressesOf(config: Pick<Config, 'addresses' | 'bind'>, ports: { readonly http: number; readonly https: number }): readonly string[] {
+  if (config.addresses === null) return [`http://${authority(config.bind, ports.http)}`, `https://${authority(config.bind, ports.https)}`];
+  const urls = config.addresses.split(',').map((text) => text.trim().toLowerCase());
+  const wrong = urls.find((url) => !nodeUrl.test(url) || !URL.canParse(url));
+  if (wrong !== undefined || urls.length > 32) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_ADDRESSES must be a list of at most 32 URLs of address and port, e.g. http://192.0.2.7:80, http://[2001:db8::7]:80${wrong === undefined ? '' : `, not "${wrong}"`}`);
+  }
+  return urls;
+}
+
 const authority = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
 
 /** Where a node finds the worker. */
@@ -147,6 +174,11 @@ export function workerUrlOf(config: Config): string {
 /** Where the API listens, as a client on this machine writes it. */
 export function apiUrlOf(config: Config): string {
   return `http://${authority(config.bind, config.apiPort)}`;
+}
+
+/** Where the router redirects. */
+export function routerUrlOf(config: Config): string {
+  return `http://${authority(config.bind, config.routerPort)}`;
 }
 
 /** Where an edge of `all` listens; `n` counts from 0. */

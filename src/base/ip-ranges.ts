@@ -16,9 +16,11 @@ export function canonicalAddress(text: string): string | null {
   return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address;
 }
 
-interface Range { readonly address: string; readonly bits: number; readonly family: 'ipv4' | 'ipv6' }
+/** One range: all addresses that share `bits` with `address`. */
+export interface IpRange { readonly address: string; readonly bits: number; readonly family: 'ipv4' | 'ipv6' }
 
-function parseRange(text: string): Range | null {
+/** An address or a range in CIDR notation; null for what is neither. */
+export function parseRange(text: string): IpRange | null {
   const [spelled = '', bitsText, ...rest] = text.split('/');
   const address = canonicalAddress(spelled);
   if (address === null || rest.length > 0 || spelled.includes('%')) return null;

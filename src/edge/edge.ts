@@ -1,12 +1,14 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
+import { addressesOf, nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
+import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
+import { situationOf } from '../geo/situation';
 import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
@@ -16,7 +18,7 @@ import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
-import { startHttpServer, type HttpServer } from './http/server';
+import { startHttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
@@ -83,7 +85,8 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config.bind, server, secure),
+      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      situation: situationOf(config), load: loadMeter(),
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
@@ -96,11 +99,6 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
 /** Of a site that changed or went meanwhile, nobody's: then nothing is signed right. */
 function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, ViewerKey> | null {
   return site.signedBy === null ? null : sites.mediaBehavior(site.id)?.signedBy ?? new Map<string, ViewerKey>();
-}
-
-function addressesOf(bind: string, server: HttpServer, secure: HttpServer): readonly string[] {
-  const host = bind.includes(':') ? `[${bind}]` : bind;
-  return [`http://${host}:${server.port}`, `https://${host}:${secure.port}`];
 }
 
 /**
@@ -160,6 +158,7 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
+    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
     if (site.kind === 'certificate') {
       const reason = this.certificates.put(site);
       return reason === null ? [] : [{ site: site.id, reason }];

@@ -1,4 +1,5 @@
 // Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
+import { withoutNode } from '../base/node-name';
 import type { SiteBehavior, SiteOrigin, ServedSite, StreamingSite, WebSite } from '../snapshot/site';
 import { countryRule, type CountryRule } from './access/countries';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
@@ -95,7 +96,14 @@ export class SiteTable {
       if (wildcard !== undefined) return wildcard;
       dot = host.indexOf('.', dot + 1);
     }
-    return undefined;
+    return this.ownerOfNodeHost(host);
+  }
+
+  /** A router sends viewers to one edge under a distribution's own name with that edge's in it; whichever edge it is. */
+  private ownerOfNodeHost(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
+    const own = withoutNode(host);
+    const owner = own === null ? undefined : this.byHost.get(own);
+    return owner !== undefined && this.byId.get(owner.id)?.hosts[0] === own ? owner : undefined;
   }
 
   /**

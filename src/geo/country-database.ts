@@ -1,15 +1,29 @@
-// One MMDB (MaxMind DB 2.0) in memory: address to country, whatever shape its records have.
+// One MMDB (MaxMind DB 2.0) in memory: address to country and, where it knows them, coordinates, whatever shape its records have.
 import { Reader, type Response } from 'mmdb-lib';
 import { Fault, messageOf } from '../base/fault';
 import { canonicalAddress } from '../base/ip-ranges';
 import { Memo } from '../base/memo';
+import type { Place } from './places';
 
 /** Decoded records that are kept; a country database has some hundred, a city database hundreds of thousands. */
 const recordsMax = 4096;
 /** Networks looked at, of each family, for one with a country before a database counts as having none. */
 const probesMax = 65_536;
 
-interface Record { readonly country?: unknown; readonly country_code?: unknown }
+interface Record {
+  readonly country?: unknown; readonly country_code?: unknown;
+  readonly location?: unknown; readonly latitude?: unknown; readonly longitude?: unknown;
+}
+
+/** What a database says of an address. */
+export interface Found {
+  /** Upper-case ISO 3166-1 code; null when it does not know. */
+  readonly country: string | null;
+  /** Null in a database of countries. */
+  readonly place: Place | null;
+  /** All addresses that share so many bits with this one are said to be there. */
+  readonly bits: number;
+}
 
 /**
  * Where the address is, as far as the record says: `country.iso_code` (MaxMind, DB-IP), `country_code` (ip-location-db,
@@ -20,6 +34,14 @@ function countryIn(record: Record | null): string | null {
   const { country, country_code: code } = record;
   const named = typeof country === 'object' && country !== null ? (country as { iso_code?: unknown }).iso_code : code ?? country;
   return typeof named === 'string' && /^[A-Za-z]{2}$/.test(named) ? named.toUpperCase() : null;
+}
+
+/** `location` holds the coordinates (MaxMind, DB-IP), or the record itself does (ip-location-db). */
+function placeIn(record: Record | null): Place | null {
+  if (typeof record !== 'object' || record === null) return null;
+  const { latitude, longitude } = (typeof record.location === 'object' && record.location !== null ? record.location : record) as Record;
+  if (typeof latitude !== 'number' || typeof longitude !== 'number' || !(Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180)) return null;
+  return { latitude, longitude };
 }
 
 export class CountryDatabase {
@@ -49,6 +71,13 @@ export class CountryDatabase {
   countryOf(address: string): string | null {
     if (this.reader.metadata.ipVersion === 4 && address.includes(':')) return null;
     return countryIn(this.reader.get(address) as Record | null);
+  }
+
+  /** @param address in canonical spelling */
+  find(address: string): Found {
+    if (this.reader.metadata.ipVersion === 4 && address.includes(':')) return { country: null, place: null, bits: 0 };
+    const [record, bits] = this.reader.getWithPrefixLength(address) as [Record | null, number];
+    return { country: countryIn(record), place: placeIn(record), bits };
   }
 
   /** Goes from network to network, from `first` on, until one has a country. */

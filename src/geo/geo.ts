@@ -1,4 +1,4 @@
-// Which country an address is in: from the database that comes with Edgefront or from the operator's, read anew when it changes.
+// Where an address is: from the database that comes with Edgefront or from the operator's, read anew when it changes.
 import { canonicalAddress } from '../base/ip-ranges';
 import type { Log } from '../base/log';
 import { Memo } from '../base/memo';
@@ -6,6 +6,7 @@ import type { Service } from '../base/service';
 import { isSpecialAddress } from '../base/special-addresses';
 import { readWhole, WatchedFile } from '../base/watched-file';
 import { CountryDatabase } from './country-database';
+import { placeOfCountry, type Place } from './places';
 
 /** MaxMind's largest is below 1 GB; the file is held in memory whole. */
 const fileBytesMax = 2_000_000_000;
@@ -16,6 +17,14 @@ const what = 'geo-database';
 export interface Geo {
   /** Upper-case ISO 3166-1 code of the country; null when it is not known. */
   countryOf(address: string): string | null;
+}
+
+export interface Location {
+  readonly country: string | null;
+  /** Where the database says, else where most of the country's people may be; null when neither is known. */
+  readonly place: Place | null;
+  /** All addresses that share so many bits with this one are there; null when nobody says. */
+  readonly bits: number | null;
 }
 
 export interface GeoParts {
@@ -55,6 +64,14 @@ export class GeoDatabase implements Geo, Service {
     const country = canonical === null || (this.publicOnly && isSpecialAddress(canonical)) ? null : this.database.countryOf(canonical);
     this.remembered.set(address, country);
     return country;
+  }
+
+  /** Not remembered: whoever asks keeps what is made of it. */
+  locate(address: string): Location {
+    const canonical = canonicalAddress(address);
+    if (canonical === null || (this.publicOnly && isSpecialAddress(canonical))) return { country: null, place: null, bits: null };
+    const { country, place, bits } = this.source.current.find(canonical);
+    return { country, place: place ?? (country === null ? null : placeOfCountry(country)), bits };
   }
 
   close(): Promise<void> { return this.source.close(); }

@@ -12,11 +12,11 @@ import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
   closeCodes, fromNodeBytesMax, leaving, nodeAudience, readFromNode, tokenLifeS, workerAudience,
-  type Ack, type Hello, type NodeRole, type Refused,
+  type Ack, type FleetEdge, type FleetList, type Hello, type NodeRole, type NodeSituation, type Refused,
 } from './wire';
 
 /** A node as the publisher knows it. */
-export interface NodeState {
+export interface NodeState extends NodeSituation {
   readonly id: string;
   readonly role: NodeRole;
   readonly pop: string;
@@ -25,6 +25,8 @@ export interface NodeState {
   readonly connected: boolean;
   readonly ackedSeq: number;
   readonly refusals: readonly Refused[];
+  /** Part of its capacity in use, 0 to 1, as it said last. */
+  readonly load: number;
   /** How long ago anything came from it. */
   readonly heardAgoMs: number;
 }
@@ -42,6 +44,8 @@ export interface Publisher extends Service {
   readonly port: number;
   /** The snapshot has moved on: every node is told, each at its own pace. */
   publish(): void;
+  /** Routers are told, now and when they come, unless it is what they were told last. */
+  tellFleet(edges: readonly FleetEdge[]): void;
   /** Nodes connected now. */
   nodes(): readonly NodeState[];
 }
@@ -89,6 +93,9 @@ class NodeLink {
   private refusals: readonly Refused[] = [];
   private unacked: Transfer[] = [];
   private unackedBytes = 0;
+  private load = 0;
+  /** The fleet's list as this router was told it last. */
+  private toldFleet: string | null = null;
   private heardAtMs: number;
   private readonly helloTimer: NodeJS.Timeout;
 
@@ -105,9 +112,12 @@ class NodeLink {
 
   state(): NodeState | null {
     if (this.hello === null) return null;
-    const { role, pop, addresses, version } = this.hello;
+    const { role, pop, addresses, version, place, region, capacity } = this.hello;
     const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
-    return { id: this.subject, role, pop, addresses, version, connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs };
+    return {
+      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load,
+      connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs,
+    };
   }
 
   /** Says hello to a silent node, or cuts it off. */
@@ -138,13 +148,28 @@ class NodeLink {
       switch (message.type) {
         case 'hello': this.greet(message); break;
         case 'ack': this.acknowledge(message); break;
-        case 'health': if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello'); break;
+        case 'health': this.takeHealth(message.load); break;
       }
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
       this.fleet.options.log.warn('node-message-refused', { node: this.subject, reason: thrown.message });
       this.cut(thrown.kind === 'malformed-message' ? closeCodes.malformed : closeCodes.policy, thrown.message.slice(0, 100));
     }
+  }
+
+  private takeHealth(load: number): void {
+    if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello');
+    this.load = load;
+  }
+
+  /**
+   * Passes the fleet's list on to a router. It is small next to the sites, and only the newest counts: while the socket
+   * is full it is not sent, and the next beat tries again.
+   */
+  tellFleet(text: string): void {
+    if (this.hello?.role !== 'router' || this.mode === 'closed' || this.toldFleet === text || this.socket.bufferedAmount >= bufferedBytesMax) return;
+    this.socket.send(text);
+    this.toldFleet = text;
   }
 
   private greet(hello: Hello): void {
@@ -160,8 +185,9 @@ class NodeLink {
     this.sentSeq = this.ackedSeq = known ? hello.ackedSeq : 0;
     this.fleet.options.watch.changed(this.stateNow());
     this.fleet.options.log.info('node-connected', { node: this.subject, role: hello.role, ackedSeq: hello.ackedSeq, full: !known });
-    if (!known) this.send(snapshot.fullFrames());
-    else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
+    this.fleet.tell(this);
+    if (!known) this.send(snapshot.fullFrames(hello.role));
+    else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(hello.role, this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
     else this.enter('current');
     this.pump();
   }
@@ -188,13 +214,14 @@ class NodeLink {
 
   /** Sends what is new, unless something is still on its way or too much is unacknowledged. */
   pump(): void {
-    if (this.mode !== 'current') return;
+    if (this.mode !== 'current' || this.hello === null) return;
+    const { role } = this.hello;
     const { snapshot } = this.fleet.options;
     if (this.sentSeq === snapshot.seq) return;
     if (this.unacked.length >= unackedTransfersMax || this.unackedBytes >= unackedBytesMax) { this.enter('waiting'); return; }
     // It may have waited for so long that the changes it lacks are forgotten.
-    if (snapshot.reaches(snapshot.epoch, this.sentSeq)) this.send(snapshot.deltaFrames(this.sentSeq, []));
-    else this.send(snapshot.fullFrames());
+    if (snapshot.reaches(snapshot.epoch, this.sentSeq)) this.send(snapshot.deltaFrames(role, this.sentSeq, []));
+    else this.send(snapshot.fullFrames(role));
   }
 
   private send(frames: Iterable<Buffer>): void {
@@ -238,6 +265,8 @@ class NodeLink {
 class Fleet {
   private readonly sockets = new Set<NodeLink>();
   private readonly byNode = new Map<string, NodeLink>();
+  /** As routers are told it; null until the worker knows. */
+  private list: string | null = null;
 
   constructor(readonly options: WebSocketPublisherOptions) {}
 
@@ -262,6 +291,13 @@ class Fleet {
 
   proofFor(nonce: string): string {
     return sign({ nonce }, this.options.nodeSecret, { algorithm: 'HS256', audience: workerAudience, expiresIn: tokenLifeS });
+  }
+
+  tell(link: NodeLink): void { if (this.list !== null) link.tellFleet(this.list); }
+
+  tellAll(edges: readonly FleetEdge[]): void {
+    this.list = JSON.stringify({ type: 'fleet', edges } satisfies FleetList);
+    for (const link of this.byNode.values()) this.tell(link);
   }
 
   pumpAll(): void { for (const link of this.byNode.values()) link.pump(); }
@@ -347,6 +383,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
   return {
     port,
     publish: () => fleet.pumpAll(),
+    tellFleet: (edges) => fleet.tellAll(edges),
     nodes: () => fleet.states(),
     close: () => closing ??= close(),
   };

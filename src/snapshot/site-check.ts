@@ -2,7 +2,7 @@
 import type {
   CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
   SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
-  SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
+  Route, SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -119,19 +119,24 @@ const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | 
   })(value, at);
 const trial = shape<SiteTrial>({ host: filled, session: filled, choice: trialChoice });
 
+const identity = { id: filled, seq: count, enabled: flag, hosts: listOf(filled) } as const;
+const routed = { ...identity, priceClass: oneOf('100', '200', 'all'), ipv6: flag } as const;
+
 const webSite = shape<WebSite>({
-  kind: oneOf('web'), id: filled, seq: count, enabled: flag, hosts: listOf(filled),
+  kind: oneOf('web'), ...routed,
   defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled), staging: flag, trial: orNull(trial),
   publicKeys: listOf(publicKey), countries: orNull(countries), tls,
 });
 
 const streamingSite = shape<StreamingSite>({
-  kind: oneOf('streaming'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), origin, closed: orNull(text), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
+  kind: oneOf('streaming'), ...routed, origin, closed: orNull(text), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
 });
 
 const certificateSite = shape<CertificateSite>({
-  kind: oneOf('certificate'), id: filled, seq: count, enabled: flag, hosts: listOf(filled), chain: filled, sealedKey: filled,
+  kind: oneOf('certificate'), ...identity, chain: filled, sealedKey: filled,
 });
+
+const route = shape<Route>({ kind: oneOf('route'), ...routed });
 
 const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });
 
@@ -141,6 +146,7 @@ export function siteProblem(value: unknown): string | null {
   if (kind === 'web') return webSite(value, 'site');
   if (kind === 'streaming') return streamingSite(value, 'site');
   if (kind === 'certificate') return certificateSite(value, 'site');
+  if (kind === 'route') return route(value, 'site');
   return 'site.kind';
 }
 

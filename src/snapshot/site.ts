@@ -1,4 +1,4 @@
-// One site: everything an edge must know to serve one distribution, with nothing left to look up.
+// One site: everything an edge must know to serve one distribution, with nothing left to look up; and the little a router must know of it.
 //
 // A site is immutable and replaced whole. Names here are the edge's; only worker/compile.ts also speaks CloudFront's
 // configuration. All durations are whole seconds, as CloudFront's are.
@@ -193,7 +193,17 @@ interface SiteIdentity {
   readonly hosts: readonly string[];
 }
 
-export interface WebSite extends SiteIdentity {
+/** What routers know of a site, too. */
+interface RoutedIdentity extends SiteIdentity {
+  readonly priceClass: PriceClass;
+  /** Viewers are offered IPv6 addresses too. */
+  readonly ipv6: boolean;
+}
+
+/** Which edge locations a distribution pays for: the name of CloudFront's price class without its prefix. */
+export type PriceClass = '100' | '200' | 'all';
+
+export interface WebSite extends RoutedIdentity {
   readonly kind: 'web';
   /** Without a leading slash; empty: none. */
   readonly defaultRootObject: string;
@@ -233,7 +243,7 @@ export interface CertificateSite extends SiteIdentity {
 }
 
 /** A streaming distribution. Known to every edge; served by the RTMP listener. */
-export interface StreamingSite extends SiteIdentity {
+export interface StreamingSite extends RoutedIdentity {
   readonly kind: 'streaming';
   readonly origin: SiteOrigin;
   /** Why nobody passes; null: viewers may. */
@@ -247,7 +257,22 @@ export interface StreamingSite extends SiteIdentity {
 /** What viewers are served. */
 export type ServedSite = WebSite | StreamingSite;
 
-export type Site = ServedSite | CertificateSite;
+/** What edges are told. */
+export type EdgeSite = ServedSite | CertificateSite;
+
+/** What routers are told of a distribution: where its viewers may be sent. Never its origins, keys or rules. */
+export interface Route extends RoutedIdentity {
+  readonly kind: 'route';
+}
+
+export type Site = EdgeSite | Route;
+
+/** A site as routers may know it: staging sites have no viewers of their own. Null for what is none of theirs. */
+export function routeOf(site: EdgeSite): Route | null {
+  if (site.kind === 'certificate') return null;
+  const { id, seq, enabled, hosts, priceClass, ipv6 } = site;
+  return { kind: 'route', id, seq, enabled, hosts: site.kind === 'web' && site.staging ? [] : hosts, priceClass, ipv6 };
+}
 
 /** One invalidation: from its seq on, what was fetched earlier and matches is no longer served. */
 export interface Purge {

@@ -1,10 +1,10 @@
 // What the whole fleet should know now, and what changed since any recent seq: the publisher's memory.
 //
 // State-based: a node that is behind is sent the newest version of what changed, however often it changed. Each site
-// and purge is turned into text once, for all nodes and all times it is sent.
+// and purge is turned into text once, for all nodes and all times it is sent: a site for edges, and its route for routers.
 import { assert } from '../base/assert';
-import type { Purge, Site } from './site';
-import { deltaFrame, fullFrame, partBytes, type DeltaTexts } from './wire';
+import { routeOf, type EdgeSite, type Purge } from './site';
+import { deltaFrame, fullFrame, partBytes, type DeltaTexts, type NodeRole } from './wire';
 
 type Entry = { readonly seq: number; readonly site: string } | { readonly seq: number; readonly purge: string };
 
@@ -14,11 +14,21 @@ const entriesMaxDefault = 100_000;
 /** A shared delta is worth keeping only while it is small; a long one is a single node's catching up. */
 const sharedBytesMax = 1024 * 1024;
 
+/** One site as JSON, for each who is told of it; null for who is not. */
+type Texts = Readonly<Record<NodeRole, string | null>>;
+
+function textsOf(site: EdgeSite): Texts {
+  const route = routeOf(site);
+  return { edge: JSON.stringify(site), router: route === null ? null : JSON.stringify(route) };
+}
+
+interface SharedDelta { readonly from: number; readonly to: number; readonly frames: readonly Buffer[] }
+
 export class Snapshot {
-  private readonly texts = new Map<string, string>();
+  private readonly texts = new Map<string, Texts>();
   /** Ascending by seq. */
   private entries: Entry[] = [];
-  private shared: { readonly from: number; readonly to: number; readonly frames: readonly Buffer[] } | null = null;
+  private readonly shared: Record<NodeRole, SharedDelta | null> = { edge: null, router: null };
 
   /**
    * @param epoch identity of the history that seqs count in
@@ -32,13 +42,13 @@ export class Snapshot {
   get size(): number { return this.texts.size; }
 
   /** Fills the snapshot before it is published; leaves no trace in what changed. */
-  load(site: Site): void {
-    this.texts.set(site.id, JSON.stringify(site));
+  load(site: EdgeSite): void {
+    this.texts.set(site.id, textsOf(site));
   }
 
   /** A site's new version. */
-  put(site: Site, seq: number): void {
-    this.texts.set(site.id, JSON.stringify(site));
+  put(site: EdgeSite, seq: number): void {
+    this.texts.set(site.id, textsOf(site));
     this.append({ seq, site: site.id });
   }
 
@@ -89,11 +99,12 @@ export class Snapshot {
   }
 
   /** Everything, as frames; lazily, for one node at its own pace. Sites that change meanwhile are sent again as changes. */
-  *fullFrames(): Generator<Buffer> {
+  *fullFrames(role: NodeRole): Generator<Buffer> {
     const head = { seq: this.seq, epoch: this.epoch, dropCache: true };
     let part: string[] = [];
     let chars = 0;
-    for (const text of this.texts.values()) {
+    for (const { [role]: text } of this.texts.values()) {
+      if (text === null) continue;
       if (chars > partBytes) {
         yield Buffer.from(fullFrame(head, part, true));
         part = [];
@@ -106,22 +117,23 @@ export class Snapshot {
   }
 
   /**
-   * What changed after `from`, as frames.
+   * What changed after `from`, as frames. Routers cache nothing and hear of no purges.
    * @param also ids of sites to be sent in any case
    */
-  deltaFrames(from: number, also: readonly string[]): Iterable<Buffer> {
+  deltaFrames(role: NodeRole, from: number, also: readonly string[]): Iterable<Buffer> {
     assert(from >= this.floor && from <= this.seq, 'the snapshot reaches back to there');
-    if (also.length > 0) return this.makeDelta(from, also);
-    if (this.shared?.from === from && this.shared.to === this.seq) return this.shared.frames;
+    if (also.length > 0) return this.makeDelta(role, from, also);
+    const shared = this.shared[role];
+    if (shared?.from === from && shared.to === this.seq) return shared.frames;
     const frames: Buffer[] = [];
     let bytes = 0;
-    const rest = this.makeDelta(from, []);
+    const rest = this.makeDelta(role, from, []);
     for (let next = rest.next(); next.done !== true; next = rest.next()) {
       frames.push(next.value);
       bytes += next.value.length;
       if (bytes > sharedBytesMax) return this.resume(frames, rest);
     }
-    this.shared = { from, to: this.seq, frames };
+    this.shared[role] = { from, to: this.seq, frames };
     return frames;
   }
 
@@ -130,7 +142,7 @@ export class Snapshot {
     yield* rest;
   }
 
-  private *makeDelta(from: number, also: readonly string[]): Generator<Buffer> {
+  private *makeDelta(role: NodeRole, from: number, also: readonly string[]): Generator<Buffer> {
     // Both are fixed before the first part goes out: what happens later belongs to the next delta.
     const to = this.seq;
     const { sites, purges } = this.changedAfter(from);
@@ -146,11 +158,12 @@ export class Snapshot {
       chars += next;
     };
     for (const id of sites) {
-      const text = this.texts.get(id);
+      const text = this.texts.get(id)?.[role];
+      if (text === null) continue;
       yield* cut((text ?? id).length);
       if (text === undefined) part.removals.push(id); else part.upserts.push(text);
     }
-    for (const text of purges) {
+    for (const text of role === 'router' ? [] : purges) {
       yield* cut(text.length);
       part.purges.push(text);
     }

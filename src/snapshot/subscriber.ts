@@ -12,7 +12,7 @@ import { Journal } from './journal';
 import type { Purge, Site } from './site';
 import {
   boundedRefusals, closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
-  type Delta, type Full, type Hello, type NodeRole, type Refused,
+  type Delta, type FleetEdge, type Full, type Health, type Hello, type NodeRole, type NodeSituation, type Refused,
 } from './wire';
 
 /** What a node does with what it is told. All three are synchronous: in force when they return. */
@@ -42,6 +42,11 @@ export interface SubscriberOptions {
   readonly pop: string;
   /** Where viewers reach it, as `http://host:port`. */
   readonly addresses: readonly string[];
+  readonly situation: NodeSituation;
+  /** Part of the capacity in use now, 0 to 1. */
+  readonly load: () => number;
+  /** Routers only: all edges there are, whenever that changes; in force when it returns. */
+  readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
   readonly version?: string;
   /** The fleet's shared secret. */
   readonly secret: string;
@@ -221,14 +226,14 @@ class Link {
 
   private check(): void {
     if (this.options.clock.monotonicMs() - this.heardAtMs > workerSilentMsMax) { this.socket.terminate(); return; }
-    if (this.mode === 'following') this.socket.send(JSON.stringify({ type: 'health', sites: this.follower.sites }));
+    if (this.mode === 'following') this.socket.send(JSON.stringify({ type: 'health', sites: this.follower.sites, load: this.options.load() } satisfies Health));
   }
 
   private greet(): void {
     this.enter('greeting');
-    const { node, role, pop, addresses, version } = this.options;
+    const { node, role, pop, addresses, situation, version } = this.options;
     const hello: Hello = {
-      type: 'hello', node, role, pop, addresses, version: version ?? 'unknown', epoch: this.follower.epoch,
+      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: this.follower.epoch,
       ackedSeq: this.follower.durableSeq, refusals: this.follower.refusals(), nonce: this.nonce,
     };
     this.socket.send(JSON.stringify(hello));
@@ -243,6 +248,7 @@ class Link {
       const message = readFromWorker(bytes.toString('utf8'));
       if (message.type === 'welcome') { this.welcome(message.proof); return; }
       if (this.mode !== 'following') throw new Fault('out-of-order', 'peer', `${message.type} before welcome`);
+      if (message.type === 'fleet') { this.takeFleet(message.edges); return; }
       const transfer = this.assembly.add(message, bytes.length);
       if (transfer !== null) this.take(transfer);
     } catch (thrown) {
@@ -263,6 +269,11 @@ class Link {
     }
     this.enter('following');
     this.options.log.info('worker-connected', { seq: this.follower.durableSeq });
+  }
+
+  private takeFleet(edges: readonly FleetEdge[]): void {
+    if (this.options.takeFleet === undefined) throw new Fault('out-of-order', 'peer', 'the fleet is for routers');
+    this.options.takeFleet(edges);
   }
 
   private take(transfer: readonly Part[]): void {

@@ -1,9 +1,10 @@
 // The messages between worker and nodes: JSON texts, one per WebSocket frame, read strictly.
 //
-// Node to worker: hello, ack, health. Worker to node: welcome, full, delta. A full or delta that is too long for one
-// frame comes in parts, all but the last with `more`; a node applies and acknowledges the whole, never a part.
+// Node to worker: hello, ack, health. Worker to node: welcome, full, delta; to routers fleet as well. A full or delta
+// that is too long for one frame comes in parts, all but the last with `more`; a node applies and acknowledges the
+// whole, never a part.
 import { Fault } from '../base/fault';
-import type { Purge, Site } from './site';
+import type { PriceClass, Purge, Site } from './site';
 import { purgeProblem, siteProblem } from './site-check';
 
 export type NodeRole = 'edge' | 'router';
@@ -11,7 +12,25 @@ export type NodeRole = 'edge' | 'router';
 /** A site that a node could not take; what it had before stays in force. */
 export interface Refused { readonly site: string; readonly seq: number; readonly reason: string }
 
-export interface Hello {
+/** Where on the globe a node is. */
+export interface NodePlace {
+  /** Degrees, north positive. */
+  readonly latitude: number;
+  /** Degrees, east positive. */
+  readonly longitude: number;
+}
+
+/** What a node says of its place in the fleet: routers choose by it. */
+export interface NodeSituation {
+  /** Null: nobody knows. */
+  readonly place: NodePlace | null;
+  /** The cheapest price class that includes it. */
+  readonly region: PriceClass;
+  /** Relative to other edges; above zero. */
+  readonly capacity: number;
+}
+
+export interface Hello extends NodeSituation {
   readonly type: 'hello';
   readonly node: string;
   readonly role: NodeRole;
@@ -64,11 +83,32 @@ export interface Ack {
 export interface Health {
   readonly type: 'health';
   readonly sites: number;
+  /** Part of its capacity in use, 0 to 1. */
+  readonly load: number;
+}
+
+/** An edge as routers are told of it. */
+export interface FleetEdge extends NodeSituation {
+  readonly id: string;
+  readonly pop: string;
+  /** Where viewers reach it, as `http://host:port`. */
+  readonly addresses: readonly string[];
+  readonly load: number;
+  /** Some worker hears it. */
+  readonly connected: boolean;
+  /** It is to be left in peace for maintenance. */
+  readonly draining: boolean;
+}
+
+/** All edges there are; takes the place of the list before. */
+export interface FleetList {
+  readonly type: 'fleet';
+  readonly edges: readonly FleetEdge[];
 }
 
 export type FromNode = Hello | Ack | Health;
 /** `malformed`: sites whose shape is wrong, left out of the message; the node refuses them one by one. */
-export type FromWorker = Welcome | ((Full | Delta) & { readonly malformed: readonly Refused[] });
+export type FromWorker = Welcome | FleetList | ((Full | Delta) & { readonly malformed: readonly Refused[] });
 
 /** A frame from a node: a hello or an ack with its refusals. */
 export const fromNodeBytesMax = 256 * 1024;
@@ -81,6 +121,10 @@ export const refusalsMax = 100;
 export const reasonCharsMax = 500;
 const itemsMax = 1_000_000;
 const nameCharsMax = 255;
+const addressesMax = 32;
+/** Edges in one list; the publisher takes fewer nodes than this. */
+export const fleetMax = 20_000;
+export const capacityMax = 1_000_000;
 
 export const nodeAudience = 'edgefront-node';
 export const workerAudience = 'edgefront-worker';
@@ -154,6 +198,35 @@ function refusalsAt(fields: Fields): readonly Refused[] {
   });
 }
 
+function numberAt(fields: Fields, name: string, min: number, max: number): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !(value >= min && value <= max)) throw malformed(name);
+  return value;
+}
+
+function situationAt(fields: Fields): NodeSituation {
+  const { place, region } = fields;
+  if (region !== '100' && region !== '200' && region !== 'all') throw malformed('region');
+  if (typeof place !== 'object') throw malformed('place');
+  return {
+    place: place === null ? null : { latitude: numberAt(place as Fields, 'latitude', -90, 90), longitude: numberAt(place as Fields, 'longitude', -180, 180) },
+    region,
+    capacity: numberAt(fields, 'capacity', Number.MIN_VALUE, capacityMax),
+  };
+}
+
+/** Reads a list of edges. @throws Fault `malformed-message` */
+export function fleetEdgesOf(values: unknown): readonly FleetEdge[] {
+  return listAt({ edges: values }, 'edges', fleetMax).map((value) => {
+    if (typeof value !== 'object' || value === null) throw malformed('edges');
+    const edge = value as Fields;
+    return {
+      id: nameAt(edge, 'id'), pop: nameAt(edge, 'pop'), addresses: textsAt(edge, 'addresses', addressesMax), ...situationAt(edge),
+      load: numberAt(edge, 'load', 0, 1), connected: flagAt(edge, 'connected'), draining: flagAt(edge, 'draining'),
+    };
+  });
+}
+
 function helloOf(fields: Fields): Hello {
   const role = fields['role'];
   if (role !== 'edge' && role !== 'router') throw malformed('role');
@@ -162,7 +235,8 @@ function helloOf(fields: Fields): Hello {
     node: nameAt(fields, 'node'),
     role,
     pop: nameAt(fields, 'pop'),
-    addresses: textsAt(fields, 'addresses', 32),
+    addresses: textsAt(fields, 'addresses', addressesMax),
+    ...situationAt(fields),
     version: textAt(fields, 'version'),
     epoch: fields['epoch'] === null ? null : nameAt(fields, 'epoch'),
     ackedSeq: countAt(fields, 'ackedSeq'),
@@ -180,7 +254,7 @@ export function readFromNode(frame: string): FromNode {
   switch (fields['type']) {
     case 'hello': return helloOf(fields);
     case 'ack': return { type: 'ack', seq: countAt(fields, 'seq'), refusals: refusalsAt(fields) };
-    case 'health': return { type: 'health', sites: countAt(fields, 'sites') };
+    case 'health': return { type: 'health', sites: countAt(fields, 'sites'), load: numberAt(fields, 'load', 0, 1) };
     default: throw malformed('type');
   }
 }
@@ -214,6 +288,7 @@ export function readFromWorker(frame: string): FromWorker {
   const fields = parse(frame);
   switch (fields['type']) {
     case 'welcome': return { type: 'welcome', proof: textAt(fields, 'proof', 4096) };
+    case 'fleet': return { type: 'fleet', edges: fleetEdgesOf(fields['edges']) };
     case 'full': {
       const { sites, malformed: wrong } = sitesAt(fields, 'sites');
       return {

@@ -5,6 +5,7 @@ import type { Database } from './transaction';
 interface NodeRecord {
   id: string; role: string; pop: string; addresses: string[]; version: string; connected: boolean;
   acked_seq: bigint; last_seen: Date; live: boolean; refusals: unknown;
+  latitude: number | null; longitude: number | null; region: string; capacity: number; load: number; draining: boolean;
 }
 
 function rowOf(record: NodeRecord): NodeRow {
@@ -19,6 +20,11 @@ function rowOf(record: NodeRecord): NodeRow {
     lastSeen: record.last_seen,
     live: record.live,
     refusals: record.refusals as NodeRow['refusals'],
+    place: record.latitude === null || record.longitude === null ? null : { latitude: record.latitude, longitude: record.longitude },
+    region: record.region as NodeRow['region'],
+    capacity: record.capacity,
+    load: record.load,
+    draining: record.draining,
   };
 }
 
@@ -26,20 +32,34 @@ export function nodesIn(database: Database): NodeStore {
   return {
     put: async (row, seenAgoMs = 0) => {
       await database.read((prisma) => prisma.$executeRaw`
-        INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals")
+        INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals",
+          "latitude", "longitude", "region", "capacity", "load")
         VALUES (${row.id}, ${row.role}, ${row.pop}, ${[...row.addresses]}::text[], ${row.version}, ${row.connected}, ${row.ackedSeq}::bigint,
-                clock_timestamp() - make_interval(secs => ${seenAgoMs / 1000}::float8), ${JSON.stringify(row.refusals)}::jsonb)
+                clock_timestamp() - make_interval(secs => ${seenAgoMs / 1000}::float8), ${JSON.stringify(row.refusals)}::jsonb,
+                ${row.place?.latitude ?? null}::float8, ${row.place?.longitude ?? null}::float8, ${row.region}, ${row.capacity}::float8, ${row.load}::float8)
         ON CONFLICT ("id") DO UPDATE SET "role" = excluded."role", "pop" = excluded."pop", "addresses" = excluded."addresses",
           "version" = excluded."version", "connected" = excluded."connected", "acked_seq" = excluded."acked_seq",
-          "last_seen" = excluded."last_seen", "refusals" = excluded."refusals"`);
+          "last_seen" = excluded."last_seen", "refusals" = excluded."refusals", "latitude" = excluded."latitude",
+          "longitude" = excluded."longitude", "region" = excluded."region", "capacity" = excluded."capacity", "load" = excluded."load"`);
     },
     list: async (nodeLostMs) => {
       const records = await database.read((prisma) => prisma.$queryRaw<NodeRecord[]>`
-        SELECT *, "last_seen" > clock_timestamp() - make_interval(secs => ${nodeLostMs / 1000}::float8) AS "live" FROM "node" ORDER BY "id"`);
+        SELECT *, "last_seen" > clock_timestamp() - make_interval(secs => ${nodeLostMs / 1000}::float8) AS "live",
+          EXISTS (SELECT 1 FROM "drained_node" d WHERE d."id" = "node"."id") AS "draining"
+        FROM "node" ORDER BY "id"`);
       return records.map(rowOf);
     },
     remove: async (id) => {
       await database.read((prisma) => prisma.node.deleteMany({ where: { id } }));
+    },
+    drain: async (id, countMax) => {
+      const drained = await database.read((prisma) => prisma.$executeRaw`
+        INSERT INTO "drained_node" ("id") SELECT ${id} WHERE (SELECT count(*) FROM "drained_node" WHERE "id" <> ${id}) < ${countMax}::bigint
+        ON CONFLICT ("id") DO UPDATE SET "id" = excluded."id"`);
+      return drained === 1;
+    },
+    undrain: async (id) => {
+      await database.read((prisma) => prisma.drainedNode.deleteMany({ where: { id } }));
     },
   };
 }

@@ -345,14 +345,28 @@ export interface NodeRow {
   readonly live: boolean;
   /** Sites it could not take, with its reason. */
   readonly refusals: readonly { readonly site: string; readonly seq: number; readonly reason: string }[];
+  /** Null: nobody knows where it is. */
+  readonly place: { readonly latitude: number; readonly longitude: number } | null;
+  /** The cheapest price class that includes it. */
+  readonly region: '100' | '200' | 'all';
+  /** Relative to other nodes; above zero. */
+  readonly capacity: number;
+  /** Part of its capacity in use, 0 to 1. */
+  readonly load: number;
+  /** An operator wants it left in peace. */
+  readonly draining: boolean;
 }
 
 export interface NodeStore {
   /** Marks a node as seen `seenAgoMs` ago (the database's clock); 0 when left out. */
-  put(row: Omit<NodeRow, 'lastSeen' | 'live'>, seenAgoMs?: number): Promise<void>;
+  put(row: Omit<NodeRow, 'lastSeen' | 'live' | 'draining'>, seenAgoMs?: number): Promise<void>;
   list(nodeLostMs: number): Promise<readonly NodeRow[]>;
-  /** A node that left for good. */
+  /** A node that left. Whether it drains is remembered for when it comes back. */
   remove(id: string): Promise<void>;
+  /** Routers send it no more viewers; also a node that is away. @returns false when `countMax` others drain already */
+  drain(id: string, countMax: number): Promise<boolean>;
+  /** Routers send it viewers again. */
+  undrain(id: string): Promise<void>;
 }
 
 /** `key-values`: the pairs of a key value store, which do not touch the distributions that read them. */

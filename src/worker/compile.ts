@@ -13,7 +13,7 @@ import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersP
 import { isKeyGroupId, ownSigner } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  CertificateSite, RequestSelection, Selection, Site, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
+  CertificateSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
   StreamingSite, WebSite,
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
@@ -35,7 +35,7 @@ const fallback = {
  * Compiles one distribution.
  * @throws Fault `cannot-compile` when it refers to something that is not there
  */
-export function compileSite(row: DistributionRow, lookup: Lookup): Site {
+export function compileSite(row: DistributionRow, lookup: Lookup): ServedSite {
   return row.kind === 'web' ? compileWeb(row, lookup) : compileStreaming(row, lookup);
 }
 
@@ -55,6 +55,8 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     enabled: row.enabled,
     // A multi-tenant distribution has no name of its own, and its origins are whole only with a tenant's parameters.
     hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    priceClass: priceClassOf(config.PriceClass),
+    ipv6: config.IsIPV6Enabled === true,
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
     behaviors,
     origins: items(config.Origins).map((origin) => compileOrigin(origin, lookup)),
@@ -108,10 +110,22 @@ function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
     seq: row.changeSeq,
     enabled: row.enabled,
     hosts: [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    priceClass: priceClassOf(config.PriceClass),
+    // Streaming distributions have no such setting.
+    ipv6: false,
     origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
     ...access,
     publicKeys: keysNamed(access.signedBy ?? [], keyring),
   };
+}
+
+/** Left out, a distribution pays for all locations (API reference: DistributionConfig). */
+function priceClassOf(named: string | undefined): PriceClass {
+  switch (named) {
+    case 'PriceClass_100': return '100';
+    case 'PriceClass_200': return '200';
+    default: return 'all';
+  }
 }
 
 function keyringOf(lookup: Lookup): Keyring {

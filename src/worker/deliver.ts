@@ -1,7 +1,7 @@
 // Follows the change log and keeps the fleet's snapshot up to date with it; the cost of a change does not depend on how many sites there are.
 import { messageOf } from '../base/fault';
 import type { Log } from '../base/log';
-import type { Site } from '../snapshot/site';
+import type { EdgeSite } from '../snapshot/site';
 import { Snapshot } from '../snapshot/snapshot';
 import type { Refused } from '../snapshot/wire';
 import type { Change, ChangeStore, DistributionRow, InvalidationRow, ResourceRow } from '../store/store';
@@ -110,16 +110,16 @@ export class Delivery {
   }
 
   /** Null for another resource, and for a certificate whose key cannot be opened: of it nodes keep what they have. */
-  private certificateOf(row: ResourceRow): Site | null {
+  private certificateOf(row: ResourceRow): EdgeSite | null {
     return row.kind !== 'certificate' || this.keys === null ? null : this.guarded(row, () => compileCertificate(row, this.keys as KeyExchange));
   }
 
-  private compile(row: DistributionRow): Site | null {
+  private compile(row: DistributionRow): EdgeSite | null {
     return this.guarded(row, () => compileSite(row, this.catalog));
   }
 
   /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */
-  private guarded(row: { readonly id: string; readonly changeSeq: number }, compile: () => Site): Site | null {
+  private guarded(row: { readonly id: string; readonly changeSeq: number }, compile: () => EdgeSite): EdgeSite | null {
     try {
       const site = compile();
       this.failures.delete(row.id);

@@ -13,6 +13,7 @@ import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher
 import type { ChangeListener, Store } from '../store/store';
 import type { KeyExchange } from './compile';
 import { Delivery } from './deliver';
+import { fleetListOf } from './fleet-list';
 import { Settler } from './settle';
 
 export interface WorkerParts {
@@ -112,14 +113,16 @@ class RunningWorker {
   async beat(): Promise<void> {
     for (const node of this.publisher.nodes()) this.settler.changed(node);
     this.settler.settle();
-    await this.parts.store.nodes.put(this.ownRow());
+    const { nodes } = this.parts.store;
+    await nodes.put(this.ownRow());
+    this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
   }
 
   private ownRow(): Parameters<Store['nodes']['put']>[0] {
     const { config, version } = this.parts;
     return {
       id: this.id, role: 'worker', pop: config.pop, addresses: [`ws://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals,
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0,
     };
   }
 

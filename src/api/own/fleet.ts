@@ -1,6 +1,10 @@
 // The fleet: its nodes with what they have applied, and whether the installation can serve.
+import { refuse } from '../../model/refusal';
 import { checkHealth } from '../health';
-import { count, json, refer, text, time, type Node, type OwnOperation } from '../own-operation';
+import { count, failure, json, label, refer, text, time, type Node, type OwnOperation } from '../own-operation';
+
+/** Nodes that may drain at once, known or not: whoever may drain must not fill the database. */
+const drainedNodesMax = 10_000;
 
 export const fleetOperations: readonly OwnOperation[] = [
   {
@@ -10,6 +14,22 @@ export const fleetOperations: readonly OwnOperation[] = [
       responses: { 200: { description: 'The nodes.', content: json(refer('NodeList')) } },
     },
     handle: async (_call, { store, config }) => ({ status: 200, json: { nodes: await store.nodes.list(config.nodeLostMs) } }),
+  },
+  {
+    operationId: 'PutNodeDraining', method: 'put', path: '/edgefront/v1/nodes/{node}/draining', access: 'key',
+    node: {
+      summary: 'Takes an edge out of the routers\' answers for maintenance, or puts it back. It is remembered while the node is away.',
+      parameters: [label('node', 'The node\'s name.', { type: 'string', pattern: '^[\\x21-\\x7e]+$', maxLength: 255 })],
+      requestBody: { required: true, content: json(refer('NodeDraining')) },
+      responses: { 200: { description: 'As it is now.', content: json(refer('NodeDraining')) }, 400: failure('TooManyDrainingNodes.') },
+    },
+    handle: async (call, { store }) => {
+      const node = call.path['node'] as string;
+      const { draining: wanted } = call.body as { readonly draining: boolean };
+      if (!wanted) await store.nodes.undrain(node);
+      else if (!await store.nodes.drain(node, drainedNodesMax)) return refuse('TooManyDrainingNodes', `At most ${drainedNodesMax} nodes may drain at once.`);
+      return { status: 200, json: { draining: wanted } };
+    },
   },
   {
     operationId: 'GetHealth', method: 'get', path: '/healthz', access: 'open',
@@ -27,6 +47,8 @@ export const fleetOperations: readonly OwnOperation[] = [
   },
 ];
 
+const draining: Node = { type: 'boolean', description: 'Routers send it no viewers while others are there.' };
+
 export const fleetSchemas: Readonly<Record<string, Node>> = {
   Health: {
     type: 'object', required: ['status'],
@@ -34,7 +56,7 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
   },
   Node: {
     type: 'object',
-    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals'],
+    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals', 'place', 'region', 'capacity', 'load', 'draining'],
     properties: {
       id: text,
       role: { type: 'string', enum: ['edge', 'router', 'worker'] },
@@ -49,7 +71,16 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
         type: 'array',
         items: { type: 'object', required: ['site', 'seq', 'reason'], properties: { site: text, seq: count, reason: text } },
       },
+      place: {
+        type: 'object', nullable: true, required: ['latitude', 'longitude'], properties: { latitude: { type: 'number' }, longitude: { type: 'number' } },
+        description: 'Degrees. null: nobody knows where it is.',
+      },
+      region: { type: 'string', enum: ['100', '200', 'all'], description: 'The cheapest price class that includes it.' },
+      capacity: { type: 'number', description: 'Relative to other edges.' },
+      load: { type: 'number', description: 'Part of its capacity in use, 0 to 1.' },
+      draining,
     },
   },
+  NodeDraining: { type: 'object', additionalProperties: false, required: ['draining'], properties: { draining } },
   NodeList: { type: 'object', required: ['nodes'], properties: { nodes: { type: 'array', items: refer('Node') } } },
 };

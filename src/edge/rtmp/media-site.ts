@@ -9,9 +9,9 @@ const nothing = { mode: 'none', names: [] } as const;
 const noSelection = { headers: nothing, cookies: nothing, query: nothing } as const;
 
 /** A site that no viewer can name: it has no hosts. Its keys are those that names of streams are signed by. */
-export function mediaSite({ id, seq, enabled, origin, signedBy, publicKeys }: StreamingSite): WebSite {
+export function mediaSite({ id, seq, enabled, priceClass, ipv6, origin, signedBy, publicKeys }: StreamingSite): WebSite {
   return {
-    kind: 'web', id, seq, enabled, hosts: [], defaultRootObject: '',
+    kind: 'web', id, seq, enabled, hosts: [], priceClass, ipv6, defaultRootObject: '',
     behaviors: [{
       pattern: '*', target: origin.id, viewerProtocol: 'allow-all', allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'], cacheable: true,
       caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false,

@@ -67,7 +67,8 @@ export function readQuery(bytes: Buffer): ReadQuery {
   } catch {
     return refusal(rcodes.formatError);
   }
-  const [question] = decoded.questions as readonly [Question];
+  const question = decoded.questions?.[0];
+  if (question === undefined) return refusal(rcodes.formatError);
   if (!repeats(bytes, question.name)) return refusal(rcodes.formatError);
   const opts = decoded.additionals?.filter((record): record is OptAnswer => record.type === 'OPT') ?? [];
   const edns = ednsOf(opts);
@@ -171,6 +172,13 @@ export function writeReply(query: Query, reply: Reply, bytesMax: number): Buffer
   const whole = encode(query, reply, flags, reply);
   if (whole.length <= bytesMax) return whole;
   return encode(query, reply, flags | packet.TRUNCATED_RESPONSE, { answers: [], authorities: [], additionals: [] });
+}
+
+/** Says only that the answer is to be had by TCP. */
+export function truncatedReply(query: Query): Buffer {
+  const nothing = { answers: [], authorities: [], additionals: [] };
+  const flags = packet.TRUNCATED_RESPONSE | (query.recursionDesired ? packet.RECURSION_DESIRED : 0);
+  return encode(query, { ...nothing, rcode: rcodes.ok, authoritative: false, scopeBits: 0 }, flags, nothing);
 }
 
 /** Nothing but a header: for what could not be read. */

@@ -11,7 +11,7 @@ import { startWebSocketPublisher, type NodeState, type Publisher } from '../../.
 import { Snapshot } from '../../../src/snapshot/snapshot';
 import { redialDelayMs, startSubscriber } from '../../../src/snapshot/subscriber';
 import { deltaFrame, fromNodeBytesMax, fullFrame, workerAudience } from '../../../src/snapshot/wire';
-import { MemoryNode, RawNode, nodeSecret, nodeToken, startNode, until, type FleetNode } from '../../fixtures/fleet';
+import { MemoryNode, RawNode, nodeSecret, nodeToken, nowhere, startNode, until, type FleetNode } from '../../fixtures/fleet';
 import { site } from '../../fixtures/site';
 
 class Worker {
@@ -309,7 +309,7 @@ describe('who may connect', () => {
     ['another node\'s name', (made) => made.hello('other'), 1008],
     ['a second hello', (made) => { made.hello('x'); made.hello('x'); }, 1008],
     ['an ack before the hello', (made) => made.send({ type: 'ack', seq: 0, refusals: [] }), 1008],
-    ['health before the hello', (made) => made.send({ type: 'health', sites: 0 }), 1008],
+    ['health before the hello', (made) => made.send({ type: 'health', sites: 0, load: 0 }), 1008],
     ['an ack of what was not sent', (made) => { made.hello('x'); made.send({ type: 'ack', seq: 99, refusals: [] }); }, 1008],
     ['something that is not JSON', (made) => made.send('{'), 1002],
     ['a binary frame', (made) => made.socket.send(Buffer.from([1, 2])), 1002],
@@ -441,7 +441,7 @@ test('two nodes cannot share a directory, and a bad address is told at once', as
   await expect(startNode('two', worker.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
   const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const start = (changes: object) => startSubscriber({
-    workerUrl: 'ws://127.0.0.1:1', node: 'x', role: 'edge', pop: 'p', addresses: [], secret: nodeSecret, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
+    workerUrl: 'ws://127.0.0.1:1', node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
   });
   await expect(start({ workerUrl: 'nonsense' })).rejects.toMatchObject({ kind: 'bad-setting' });
   await expect(start({ workerUrl: 'http://127.0.0.1' })).rejects.toMatchObject({ kind: 'bad-setting' });

@@ -28,7 +28,7 @@ async function columnsOfDatabase(): Promise<string[]> {
 }
 
 const typeNames: Readonly<Record<string, string>> = {
-  'String': 'text', 'String[]': '_text', 'BigInt': 'int8', 'Int': 'int4', 'Boolean': 'bool', 'DateTime': 'timestamptz', 'Json': 'jsonb',
+  'String': 'text', 'String[]': '_text', 'BigInt': 'int8', 'Int': 'int4', 'Float': 'float8', 'Boolean': 'bool', 'DateTime': 'timestamptz', 'Json': 'jsonb',
 };
 
 /** Every scalar field of every model in schema.prisma, as the database would name it. */

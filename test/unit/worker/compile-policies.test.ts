@@ -22,7 +22,7 @@ async function distributions(on: Bench, name: string, change: (config: Distribut
 
 /** What nodes that have everything up to `from` are told, in one frame. */
 function told(delivery: Delivery, from: number): readonly WebSite[] {
-  const frames = [...delivery.snapshot.deltaFrames(from, [])].map((frame) => readFromWorker(frame.toString()));
+  const frames = [...delivery.snapshot.deltaFrames('edge', from, [])].map((frame) => readFromWorker(frame.toString()));
   expect(frames).toHaveLength(1);
   const [frame] = frames;
   if (frame?.type !== 'delta') throw new Error('not a delta');

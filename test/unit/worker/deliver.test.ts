@@ -81,12 +81,12 @@ class History {
 }
 
 const deltaOf = (delivery: Delivery, from: number): unknown => {
-  const messages = [...delivery.snapshot.deltaFrames(from, [])].map((frame) => readFromWorker(frame.toString()));
+  const messages = [...delivery.snapshot.deltaFrames('edge', from, [])].map((frame) => readFromWorker(frame.toString()));
   return messages.map((message) => message.type === 'delta'
     ? { seq: message.seq, upserts: message.upserts.map((site) => `${site.id}@${site.seq}`), removals: message.removals, purges: message.purges.map((purge) => `${purge.site}@${purge.seq}`) } : message);
 };
 const fullOf = (delivery: Delivery): string[] =>
-  [...delivery.snapshot.fullFrames()].flatMap((frame) => {
+  [...delivery.snapshot.fullFrames('edge')].flatMap((frame) => {
     const message = readFromWorker(frame.toString());
     return message.type === 'full' ? message.sites.map((site) => `${site.id}@${site.seq}`) : [];
   }).sort();
@@ -210,6 +210,6 @@ test('a batch of paths and tags reaches nodes as what it is about', async () => 
   const delivery = await Delivery.load(history.store, silentLog);
   history.purge('I1', 'A', ['/a', '#Tag*', '/b*'], ['tag*']);
   await delivery.poll();
-  const [frame] = [...delivery.snapshot.deltaFrames(1, [])].map((one) => readFromWorker(one.toString()));
+  const [frame] = [...delivery.snapshot.deltaFrames('edge', 1, [])].map((one) => readFromWorker(one.toString()));
   expect(frame).toMatchObject({ purges: [{ seq: 2, site: 'A', paths: ['/a', '/b*'], tags: ['tag*'] }] });
 });

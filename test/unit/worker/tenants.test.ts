@@ -29,7 +29,7 @@ function storeOf(distributions: readonly DistributionRow[], invalidations: reado
 
 test('the batch of a tenant purges nothing of its distribution', async () => {
   const delivery = await Delivery.load(storeOf([row('A', 1)], [batch('I1', 'dt_one', 2), batch('I2', 'A', 3)], 3), silentLog);
-  const messages = [...delivery.snapshot.deltaFrames(1, [])].map((frame) => readFromWorker(frame.toString()));
+  const messages = [...delivery.snapshot.deltaFrames('edge', 1, [])].map((frame) => readFromWorker(frame.toString()));
   expect(messages).toMatchObject([{ type: 'delta', seq: 3, purges: [{ site: 'A', seq: 3 }] }]);
 });
 
@@ -39,6 +39,6 @@ test('a multi-tenant distribution is reached by no name, whatever parameters its
   const more = { ConnectionMode: 'tenant-only', Origins: { Quantity: 1, Items: [{ ...origin, DomainName: '{{shop}}.example' }] } };
   const delivery = await Delivery.load(storeOf([row('A', 1, more)], [], 1), silentLog);
   expect(delivery.refusals).toEqual([]);
-  const messages = [...delivery.snapshot.fullFrames()].map((frame) => readFromWorker(frame.toString()));
+  const messages = [...delivery.snapshot.fullFrames('edge')].map((frame) => readFromWorker(frame.toString()));
   expect(messages).toMatchObject([{ type: 'full', sites: [{ id: 'A', hosts: [] }] }]);
 });
