@@ -36,6 +36,8 @@ export interface EdgeParts {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
+  /** Part of its capacity in use, 0 to 1; left out: of its thread's time. */
+  readonly load?: () => number;
 }
 
 /** How long answers under way may take once the process is asked to end. */
@@ -47,7 +49,7 @@ const compressedAtOnceMax = 64;
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
  * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
  */
-export async function startEdge({ config, clock, log }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
+export async function startEdge({ config, clock, log, load = loadMeter() }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
@@ -86,7 +88,7 @@ export async function startEdge({ config, clock, log }: EdgeParts): Promise<Serv
     started.push(rtmp);
     started.push(await startSubscriber({
       workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
-      situation: situationOf(config), load: loadMeter(),
+      situation: situationOf(config), load,
       secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
