@@ -16,6 +16,9 @@ export function canonicalAddress(text: string): string | null {
   return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address;
 }
 
+/** What a listener on all addresses is bound to; nobody can be sent there. @param address in canonical spelling */
+export const isAnyAddress = (address: string): boolean => address === '0.0.0.0' || address === '::';
+
 /** One range: all addresses that share `bits` with `address`. */
 export interface IpRange { readonly address: string; readonly bits: number; readonly family: 'ipv4' | 'ipv6' }
 

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isIPv4, isIPv6 } from 'node:net';
 import { codeOf, messageOf } from '../base/fault';
+import { isAnyAddress } from '../base/ip-ranges';
 import type { Log } from '../base/log';
 import { fleetEdgesOf, type FleetEdge } from '../snapshot/wire';
 import type { Candidate } from './choose';
@@ -29,7 +30,7 @@ function endpointOf(url: string): Endpoint | null {
   if (!URL.canParse(url)) return null;
   const { protocol, hostname, port } = new URL(url);
   const address = hostname.replace(/^\[|\]$/g, '');
-  if ((protocol !== 'http:' && protocol !== 'https:') || (!isIPv4(address) && !isIPv6(address))) return null;
+  if ((protocol !== 'http:' && protocol !== 'https:') || (!isIPv4(address) && !isIPv6(address)) || isAnyAddress(address)) return null;
   const secure = protocol === 'https:';
   return { secure, address, port: port === '' ? (secure ? 443 : 80) : Number(port) };
 }

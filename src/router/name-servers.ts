@@ -1,5 +1,5 @@
 // The zone's name servers: what its NS records say, from a setting.
-import { canonicalAddress } from '../base/ip-ranges';
+import { canonicalAddress, isAnyAddress } from '../base/ip-ranges';
 import { settings, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 
@@ -15,7 +15,8 @@ const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a
 
 /** @throws Fault `bad-setting` */
 export function nameServersOf({ dnsNameServers, domain, bind }: Pick<Config, 'dnsNameServers' | 'domain' | 'bind'>): readonly NameServer[] {
-  if (dnsNameServers === null) return [{ name: `ns1.${domain}`, addresses: [bind] }];
+  // Bound to every address it may be reached at any, or none.
+  if (dnsNameServers === null) return [{ name: `ns1.${domain}`, addresses: isAnyAddress(bind) ? [] : [bind] }];
   const byName = new Map<string, string[]>();
   for (const text of dnsNameServers.split(',')) {
     const [name = '', address, ...rest] = text.trim().toLowerCase().split('=');

@@ -116,6 +116,6 @@ describe('the house', () => {
     expect(used.length).toBeGreaterThan(5);
     expect(used.filter((name) => !names.has(name))).toEqual([]);
     const commands = [...compose.matchAll(/dist\/main\.js", "(\w+)"/g)].map((match) => match[1] as string);
-    expect(new Set(commands)).toEqual(new Set(['api', 'worker', 'edge']));
+    expect(new Set(commands)).toEqual(new Set(['api', 'worker', 'edge', 'router']));
   });
 });

@@ -158,3 +158,14 @@ describe('the edge', () => {
     expect((await edge.ask('/')).body.toString()).toBe('/index.html 3');
   });
 });
+
+test('a distribution is served under its own name with a node\'s in it, its aliases are not, and routes are refused', () => {
+  const sites = new SiteTable();
+  const state = new EdgeState(sites, new Cache<OriginFetch>(1_000_000));
+  state.change([site({ hosts: ['d1.cloudfront.localhost', 'www.shop.example', '*.wild.example'] })], [], []);
+  const found = (name: string): string | undefined => sites.find(name)?.site.id;
+  expect(['d1.cloudfront.localhost', 'd1--edge-7.cloudfront.localhost', 'a--b.wild.example'].map(found)).toEqual(['E1', 'E1', 'E1']);
+  expect(['www--edge-7.shop.example', 'd2--edge-7.cloudfront.localhost', '--d1.cloudfront.localhost', 'd1.cloudfront--x.localhost'].map(found)).toEqual([undefined, undefined, undefined, undefined]);
+  const { id, seq, enabled, hosts, priceClass, ipv6 } = site({ id: 'E9' });
+  expect(state.change([{ kind: 'route', id, seq, enabled, hosts, priceClass, ipv6 }], [], [])).toEqual([{ site: 'E9', reason: 'a route is for routers' }]);
+});

@@ -95,3 +95,27 @@ describe('the operator\'s file', () => {
     await expect(open(path.join(dir, 'broken.mmdb'))).rejects.toMatchObject({ kind: 'geo-database-broken' });
   });
 });
+
+test.each([
+  ['coordinates of MaxMind and DB-IP', { country: { iso_code: 'CH' }, location: { latitude: 47.37, longitude: -8.55 } }, { latitude: 47.37, longitude: -8.55 }],
+  ['coordinates of ip-location-db', { country_code: 'CH', latitude: 47.37, longitude: 8.5 }, { latitude: 47.37, longitude: 8.5 }],
+  ['none', { country_code: 'CH' }, null],
+  ['half of them', { country_code: 'CH', location: { latitude: 47.37 } }, null],
+  ['those off the globe', { country_code: 'CH', location: { latitude: 147.5, longitude: 8.5 } }, null],
+  ['texts', { country_code: 'CH', latitude: '47.37', longitude: '8.5' }, null],
+])('%s', (_what, record, place) => {
+  const database = new CountryDatabase(mmdb({ '192.0.2.0/24': record, '2001:db8::/40': record }));
+  expect(database.find('192.0.2.9')).toEqual({ country: 'CH', place, bits: 24 });
+  expect(database.find('2001:db8::9')).toEqual({ country: 'CH', place, bits: 40 });
+  expect(database.find('192.0.3.9')).toEqual({ country: null, place: null, bits: 24 });
+});
+
+test('an address lies in its network, a country where its people are, and a private one nowhere', async () => {
+  const geo = await open(null);
+  const found = geo.locate('193.0.6.139');
+  expect(found.country).toBe('NL');
+  expect(Math.abs((found.place?.latitude ?? 0) - 52)).toBeLessThan(1);
+  expect(found.bits).toBeGreaterThanOrEqual(8);
+  expect(found.bits).toBeLessThanOrEqual(32);
+  for (const address of ['10.0.0.1', '::1', 'nonsense']) expect(geo.locate(address)).toEqual({ country: null, place: null, bits: null });
+});

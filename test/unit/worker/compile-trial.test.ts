@@ -56,7 +56,7 @@ test('through the API: copied, sent traffic, promoted; each step reaches the nod
   let from = delivery.snapshot.seq;
   const siteOf = async (id: string): Promise<WebSite> => {
     await delivery.poll();
-    const frames = [...delivery.snapshot.deltaFrames(from, [])].map((frame) => readFromWorker(frame.toString()));
+    const frames = [...delivery.snapshot.deltaFrames('edge', from, [])].map((frame) => readFromWorker(frame.toString()));
     from = delivery.snapshot.seq;
     return frames.flatMap((frame) => (frame.type === 'delta' ? frame.upserts : [])).find((one) => one.id === id) as WebSite;
   };

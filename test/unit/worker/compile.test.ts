@@ -42,6 +42,13 @@ test('a site has its identity, its names in lower case and its behaviours in ord
   expect([web().cacheTagField, web({ CacheTagConfig: { HeaderName: 'Edge-Cache-Tag' } }).cacheTagField]).toEqual([null, 'edge-cache-tag']);
 });
 
+test.each([
+  [{}, 'all', false], [{ PriceClass: 'PriceClass_All' }, 'all', false], [{ PriceClass: 'PriceClass_200' }, '200', false],
+  [{ PriceClass: 'PriceClass_100', IsIPV6Enabled: true }, '100', true], [{ IsIPV6Enabled: false }, 'all', false],
+])('where viewers may be sent: %j', (changes, priceClass, ipv6) => {
+  expect(web({ PriceClass: undefined, IsIPV6Enabled: undefined, ...changes })).toMatchObject({ priceClass, ipv6 });
+});
+
 test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
   ['no methods named', { CachePolicyId: optimized }, { allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'] }],
   ['methods named', { CachePolicyId: optimized, AllowedMethods: { Quantity: 3, Items: ['GET', 'HEAD', 'OPTIONS'], CachedMethods: list('GET', 'HEAD', 'OPTIONS') } },
