@@ -43,11 +43,11 @@ let id: string;
 
 const nodeConfig = (name: string, workerPort: number, more: Readonly<Record<string, string>>) => readConfig({
   EDGEFRONT_NODE: name, EDGEFRONT_NODE_SECRET: nodeSecret, EDGEFRONT_DATA_DIR: path.join(dir, name), EDGEFRONT_WORKER_URL: `ws://127.0.0.1:${workerPort}`,
-  EDGEFRONT_DOMAIN: domain, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_DNS_PORT: '0', EDGEFRONT_ROUTER_PORT: '0', ...more,
+  EDGEFRONT_DOMAIN: domain, EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_HTTPS_PORT: '0', EDGEFRONT_DNS_PORT: '0', EDGEFRONT_ROUTER_PORT: '0', ...more,
 });
 
 const startedWorker = (port: number) => startWorker({
-  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 1_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1' },
+  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 1_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1', secretsKey: null },
   store: api.store, clock: systemClock, log: silentLog,
 });
 

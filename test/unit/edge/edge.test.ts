@@ -1,4 +1,8 @@
 // The edge in one process: flow and engine over real sockets against a real origin, without a control plane.
+import { Cache } from '../../../src/edge/cache/cache';
+import { EdgeState } from '../../../src/edge/edge';
+import type { OriginFetch } from '../../../src/edge/origin-fetch';
+import { SiteTable } from '../../../src/edge/sites';
 import type { SiteBehavior, WebSite } from '../../../src/snapshot/site';
 import { RunningEdge } from '../../fixtures/running-edge';
 import type { ask} from '../../fixtures/origin';

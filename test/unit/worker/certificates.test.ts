@@ -17,9 +17,9 @@ beforeAll(async () => { store = await emptyStore(); });
 const rowOf = (id: string, issued = serverCertificate(['*.test.example'])) => ({
   issued, row: storedCertificate(id, prepareCertificate({ certificate: issued.certificate, privateKey: issued.key, chain: testAuthority.certificate }, Date.now()), stored),
 });
-const textOf = (delivery: Delivery): string => [...delivery.snapshot.fullFrames()].map(String).join('\n');
+const textOf = (delivery: Delivery): string => [...delivery.snapshot.fullFrames('edge')].map(String).join('\n');
 function sitesOf(delivery: Delivery): CertificateSite[] {
-  return [...delivery.snapshot.fullFrames()].flatMap((frame) => {
+  return [...delivery.snapshot.fullFrames('edge')].flatMap((frame) => {
     const message = readFromWorker(frame.toString());
     return message.type === 'full' ? message.sites.filter((site): site is CertificateSite => site.kind === 'certificate') : [];
   });
@@ -34,6 +34,9 @@ test('nodes get every certificate, its key sealed for them', async () => {
   expect(nodes.open(site?.sealedKey ?? '', 'first')).toBe(issued.key);
   expect(() => stored.open(site?.sealedKey ?? '', 'first')).toThrow();
   expect(textOf(delivery)).not.toContain('PRIVATE');
+  // Routers speak no TLS: they are not told that there is one.
+  expect([...delivery.snapshot.fullFrames('router')].map(String).join('')).toContain('"sites":[]');
+  expect([...delivery.snapshot.deltaFrames('router', delivery.snapshot.seq, ['first'])].map(String).join('')).toContain('"upserts":[],"removals":[]');
 });
 test('a renewal and a removal reach them', async () => {
   const delivery = await Delivery.load(store.changes, silentLog, { stored, nodes });
@@ -43,16 +46,16 @@ test('a renewal and a removal reach them', async () => {
   await store.resources.update('certificate', 'first', current?.etag ?? '', row);
   await delivery.poll();
   expect(nodes.open(sitesOf(delivery)[0]?.sealedKey ?? '', 'first')).toBe(issued.key);
-  expect([...delivery.snapshot.deltaFrames(from, [])].map(String).join('')).toContain('"upserts":[{"kind":"certificate"');
+  expect([...delivery.snapshot.deltaFrames('edge', from, [])].map(String).join('')).toContain('"upserts":[{"kind":"certificate"');
   const renewed = await store.resources.get('certificate', 'first');
   const before = delivery.snapshot.seq;
   await store.resources.remove('certificate', 'first', renewed?.etag ?? '');
   await delivery.poll();
   expect(sitesOf(delivery)).toEqual([]);
-  expect([...delivery.snapshot.deltaFrames(before, [])].map(String).join('')).toContain('"removals":["first"]');
+  expect([...delivery.snapshot.deltaFrames('edge', before, [])].map(String).join('')).toContain('"removals":["first"]');
   // A worker that starts now remembers it, too, for nodes that were away.
   const later = await Delivery.load(store.changes, silentLog, { stored, nodes });
-  expect([...later.snapshot.deltaFrames(before, [])].map(String).join('')).toContain('"removals":["first"]');
+  expect([...later.snapshot.deltaFrames('edge', before, [])].map(String).join('')).toContain('"removals":["first"]');
 });
 test('a key that cannot be opened is noted, and holds nothing else up; without a key of our own nobody is told', async () => {
   await store.resources.create({ ...rowOf('other').row, countMax: 10 });
