@@ -28,11 +28,11 @@ test('model-facts.ts is what `npm run openapi` writes', () => {
 });
 
 const own = [
-  'CreateToken', 'ListNodes', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
+  'CreateToken', 'ListNodes', 'PutNodeDraining', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
   'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution',
   'ListStreamingDistributionVersions', 'GetStreamingDistributionVersion', 'DiffStreamingDistributionVersions', 'RollbackStreamingDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
   'ImportCertificate', 'ListCertificates', 'GetCertificate', 'RenewCertificate', 'DeleteCertificate', 'GetCertificateAuthority',
-  'GetReference', 'GetReferencePage', 'GetHome',
+  'CreateKeyPair', 'ListKeyPairs', 'GetKeyPair', 'UpdateKeyPair', 'DeleteKeyPair', 'GetReference', 'GetReferencePage', 'GetHome',
 ];
 
 const commandsOf = (client: object): string[] =>
