@@ -124,7 +124,7 @@ test('what a database of the first version holds is carried over', async () => {
       ('E1', 'web', 'arn:1', 'd1', 'r1', 'T', true, 'Deployed', 1, now(),
        '{"DefaultCacheBehavior": {"CachePolicyId": "p1", "OriginRequestPolicyId": ""}, "CacheBehaviors": {"Items": [{"CachePolicyId": "p1"}, {"CachePolicyId": "p2", "TrustedSigners": {"Items": ["self"]}}]}}'),
       ('E2', 'streaming', 'arn:2', 's1', 'r2', 'T', true, 'Deployed', 2, now(), '{"TrustedSigners": {"Items": ["000000000000"]}}'),
-      ('E3', 'web', 'arn:3', 'd3', 'r3', 'T', true, 'Deployed', 2, now(), '{"DefaultCacheBehavior": {"TrustedSigners": {"Enabled": false, "Quantity": 0}}}');
+      ('E3', 'web', 'arn:3', 'd3', 'r3', 'T', true, 'Deployed', 4, now(), '{"DefaultCacheBehavior": {"TrustedSigners": {"Enabled": false, "Quantity": 0}}}');
     INSERT INTO "origin" VALUES ('E1', 'o', 'x', '', 'EOAI'), ('E2', 'S3Origin', 'x', '', 'EOAI');
     INSERT INTO "alias" VALUES ('a.example', 'E1'), ('b.example', 'E2');
     INSERT INTO "tag" VALUES ('arn:1', 'k', 'v');
@@ -142,7 +142,7 @@ test('what a database of the first version holds is carried over', async () => {
   expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
-  expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2']]);
+  expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2'], ['E3', 1, '4']]);
   await rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'key-values\', \'s\', \'put\')');
   await expect(rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'anything\', \'s\', \'put\')')).rejects.toThrow('change_subject_check');
   expect(await all('SELECT "subject" FROM "change" ORDER BY "seq"')).toEqual([['distribution'], ['invalidation'], ['key-values']]);
