@@ -16,6 +16,8 @@ interface Rule {
 }
 
 const enforced: Rule = { effect: 'enforced', note: '' };
+/** Edges act on it as far as the note says. */
+const enforcedBut = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: 'enforced', note, idle });
 const nothing: Rule = { effect: 'nothing', note: '' };
 const ignored = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: 'ignored', note, idle });
 const closed = (note: string, ...idle: readonly unknown[]): Rule => ({ effect: 'closed', note, idle });
@@ -66,7 +68,7 @@ export const effects: Readonly<Record<string, Rule>> = {
     'OriginPath': enforced,
     'CustomHeaders.Items[].HeaderName': enforced,
     'CustomHeaders.Items[].HeaderValue': enforced,
-    'S3OriginConfig.OriginAccessIdentity': enforced,
+    'S3OriginConfig.OriginAccessIdentity': enforcedBut('requests are signed where the operator has given the edge a key for the origin, else sent as they are'),
     'S3OriginConfig.OriginReadTimeout': ignored('S3 origins are waited for 30 s', 30),
     'CustomOriginConfig.HTTPPort': enforced,
     'CustomOriginConfig.HTTPSPort': enforced,
@@ -81,7 +83,7 @@ export const effects: Readonly<Record<string, Rule>> = {
     'ConnectionTimeout': enforced,
     'ResponseCompletionTimeout': enforced,
     'OriginShield.*': ignored('each edge asks the origin itself'),
-    'OriginAccessControlId': enforced,
+    'OriginAccessControlId': enforcedBut('as an access identity; of SigningBehavior always-amz-auth, a viewer\'s own Authorization goes alone'),
   }),
   ...below('OriginGroups.Items[]', {
     'Id': enforced,
@@ -109,7 +111,7 @@ export const effects: Readonly<Record<string, Rule>> = {
   'Restrictions.GeoRestriction.RestrictionType': enforced,
   'Restrictions.GeoRestriction.Items': enforced,
   'WebACLId': ignored('no web ACL is asked'),
-  'HttpVersion': enforced,
+  'HttpVersion': enforcedBut('HTTP/3 is not served: HTTP/2 takes its place', 'http1.1', 'http2'),
   'IsIPV6Enabled': ignored('edges listen where EDGEFRONT_BIND says'),
   'ContinuousDeploymentPolicyId': enforced,
   'Staging': enforced,
@@ -140,7 +142,7 @@ export interface EffectiveMember {
   readonly path: string;
   readonly value: unknown;
   readonly edges: Effect;
-  /** What edges do instead, where they do not enforce it. */
+  /** What edges do instead, where they do not enforce it, or not all of it. */
   readonly note?: string;
 }
 
@@ -151,8 +153,10 @@ function isIdle({ idle = [] }: Rule, value: unknown): boolean {
 function memberOf(path: string, pattern: string, value: unknown): EffectiveMember {
   // A member that the table does not know was stored by a newer version.
   const rule = ruleOf(pattern) ?? ignored('unknown to this version');
-  if (rule.effect === 'enforced' || rule.effect === 'nothing') return { path, value, edges: rule.effect };
-  return isIdle(rule, value) ? { path, value, edges: 'nothing' } : { path, value, edges: rule.effect, note: rule.note };
+  const { effect, note } = rule;
+  const idle = isIdle(rule, value);
+  if (effect === 'enforced' || effect === 'nothing') return { path, value, edges: effect, ...(note === '' || idle ? {} : { note }) };
+  return idle ? { path, value, edges: 'nothing' } : { path, value, edges: effect, note };
 }
 
 function membersOf(path: string, pattern: string, value: unknown): EffectiveMember[] {

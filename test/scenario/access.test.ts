@@ -2,7 +2,7 @@
 import { getSignedUrl } from '@aws-sdk/cloudfront-signer';
 import {
   CreateCloudFrontOriginAccessIdentityCommand, CreateDistributionCommand, CreateKeyGroupCommand, CreateOriginAccessControlCommand, CreatePublicKeyCommand,
-  GetKeyGroupCommand, UpdateKeyGroupCommand, waitUntilDistributionDeployed,
+  GetDistributionCommand, GetKeyGroupCommand, UpdateKeyGroupCommand, waitUntilDistributionDeployed,
 } from '@aws-sdk/client-cloudfront';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import path from 'node:path';
 import { ask, type Fetched } from '../fixtures/origin';
 import { startPrivateBucket, type PrivateBucket } from '../fixtures/private-bucket';
 import { rsaKey, type SigningKey } from '../fixtures/signers';
+import { send } from '../fixtures/signing';
 import { startSystem, type System } from '../fixtures/system';
 
 const cachingOptimized = '658327ea-f89d-4fab-a63d-7e88639e58f6';
@@ -45,15 +46,15 @@ async function groupOf(name: string, keys: readonly SigningKey[]): Promise<{ id:
   return { id: KeyGroup?.Id ?? '', publicIds };
 }
 
-/** A distribution in front of the bucket, for which viewers must sign by the groups' keys, if any are named. */
-async function distribute(reference: string, origin: object, groups: readonly string[]): Promise<{ id: string; host: string }> {
+/** A distribution in front of the bucket. @param trusted by whom viewers' requests must be signed */
+async function distribute(reference: string, origin: object, trusted: object): Promise<{ id: string; host: string }> {
   const { Distribution } = await system.client.send(new CreateDistributionCommand({ DistributionConfig: {
     CallerReference: reference, Comment: '', Enabled: true,
     Origins: list({ Id: 'films', DomainName: domain, S3OriginConfig: { OriginAccessIdentity: '' }, ...origin }),
     DefaultCacheBehavior: {
       TargetOriginId: 'films', ViewerProtocolPolicy: 'allow-all', CachePolicyId: cachingOptimized,
       AllowedMethods: { ...list('GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'POST', 'DELETE'), CachedMethods: list('GET', 'HEAD') },
-      ...(groups.length === 0 ? {} : { TrustedKeyGroups: { Enabled: true, ...list(...groups) } }),
+      ...trusted,
     },
   } as never }));
   const found = { id: Distribution?.Id ?? '', host: Distribution?.DomainName ?? '' };
@@ -68,7 +69,7 @@ const statuses = async (host: string, target: string): Promise<number[]> => (awa
 test('a key that leaves its group is refused on every edge once the change is deployed', async () => {
   const [first, second] = [rsaKey('first'), rsaKey('second')];
   const group = await groupOf('viewers', [first, second]);
-  const { id, host } = await distribute('signed', { S3OriginConfig: { OriginAccessIdentity: `origin-access-identity/cloudfront/${await identity()}` } }, [group.id]);
+  const { id, host } = await distribute('signed', { S3OriginConfig: { OriginAccessIdentity: `origin-access-identity/cloudfront/${await identity()}` } }, { TrustedKeyGroups: { Enabled: true, ...list(group.id) } });
   const targetBy = (by: SigningKey, keyPairId: string | undefined): string => getSignedUrl({
     url: `http://${host}/film.mp4`, keyPairId: keyPairId ?? '', privateKey: by.privatePem, dateLessThan: new Date(Date.now() + 3_600_000),
   }).slice(`http://${host}`.length);
@@ -84,9 +85,36 @@ test('a key that leaves its group is refused on every edge once the change is de
   expect(await statuses(host, bySecond)).toEqual([200, 200]);
 });
 
-async function identity(): Promise<string> {
+test('what a trusted signer\'s key pair signed is let in on every edge, until the pair is inactive', async () => {
+  const { keyPairId, privateKey } = await own('POST', 'key-pairs', { algorithm: 'rsa-2048' }) as { keyPairId: string; privateKey: string };
+  const { id, host } = await distribute('by-account', { S3OriginConfig: { OriginAccessIdentity: `origin-access-identity/cloudfront/${await identity('by-account')}` } }, {
+    TrustedSigners: { Enabled: true, ...list('self') },
+  });
+  const target = getSignedUrl({ url: `http://${host}/film.mp4`, keyPairId, privateKey, dateLessThan: new Date(Date.now() + 3_600_000) }).slice(`http://${host}`.length);
+  expect(await statuses(host, '/film.mp4')).toEqual([403, 403]);
+  expect(await statuses(host, target)).toEqual([200, 200]);
+  const { Distribution } = await system.client.send(new GetDistributionCommand({ Id: id }));
+  expect(Distribution?.ActiveTrustedSigners?.Items).toEqual([{ AwsAccountNumber: 'self', KeyPairIds: { Quantity: 1, Items: [keyPairId] } }]);
+  await own('PUT', `key-pairs/${keyPairId}`, { active: false });
+  await deployed(id);
+  expect(await statuses(host, target)).toEqual([403, 403]);
+  await own('PUT', `key-pairs/${keyPairId}`, { active: true });
+  await deployed(id);
+  expect(await statuses(host, target)).toEqual([200, 200]);
+});
+
+/** An operation of Edgefront's own, as the administrator. */
+async function own(method: string, target: string, body: object): Promise<unknown> {
+  const { status, body: answer } = await send(Number(new URL(system.apiUrl).port), system.credentials, {
+    method, target: `/edgefront/v1/${target}`, headers: { 'content-type': 'application/json', 'accept': 'application/json' }, body: JSON.stringify(body),
+  });
+  expect(status).toBeLessThan(300);
+  return JSON.parse(answer) as unknown;
+}
+
+async function identity(reference = 'films'): Promise<string> {
   const { CloudFrontOriginAccessIdentity } = await system.client.send(new CreateCloudFrontOriginAccessIdentityCommand({
-    CloudFrontOriginAccessIdentityConfig: { CallerReference: 'films', Comment: '' },
+    CloudFrontOriginAccessIdentityConfig: { CallerReference: reference, Comment: '' },
   }));
   return CloudFrontOriginAccessIdentity?.Id ?? '';
 }
@@ -95,7 +123,7 @@ test('a private bucket behind an origin access control: closed to others, GET, r
   const { OriginAccessControl } = await system.client.send(new CreateOriginAccessControlCommand({ OriginAccessControlConfig: {
     Name: 'films', OriginAccessControlOriginType: 's3', SigningBehavior: 'always', SigningProtocol: 'sigv4',
   } }));
-  const { host } = await distribute('controlled', { OriginAccessControlId: OriginAccessControl?.Id }, []);
+  const { host } = await distribute('controlled', { OriginAccessControlId: OriginAccessControl?.Id }, {});
   expect((await ask(bucket.port, `127.0.0.1:${bucket.port}`, '/films/film.mp4')).status).toBe(403);
   const [port = 0] = system.edgePorts;
   expect((await ask(port, host, '/film.mp4', { headers: { range: 'bytes=2-4' } })).body.toString()).toBe('234');
@@ -106,6 +134,6 @@ test('a private bucket behind an origin access control: closed to others, GET, r
 });
 
 test('what edges are not to reach is not reached', async () => {
-  const { host } = await distribute('inside', { DomainName: '169.254.169.254', S3OriginConfig: undefined, CustomOriginConfig: { HTTPPort: 80, HTTPSPort: 443, OriginProtocolPolicy: 'http-only' } }, []);
+  const { host } = await distribute('inside', { DomainName: '169.254.169.254', S3OriginConfig: undefined, CustomOriginConfig: { HTTPPort: 80, HTTPSPort: 443, OriginProtocolPolicy: 'http-only' } }, {});
   expect(await statuses(host, '/latest/meta-data/')).toEqual([502, 502]);
 });

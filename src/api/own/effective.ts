@@ -36,7 +36,7 @@ export const effectiveSchemas: Readonly<Record<string, Node>> = {
               description: 'enforced: edges act on it. ignored: kept, but edges do not act on it. closed: it restricts viewers and cannot be checked, '
                 + 'so edges answer 403 to everybody. nothing: as it is, there is nothing for an edge to do.',
             },
-            note: { type: 'string', description: 'What edges do instead.' },
+            note: { type: 'string', description: 'What edges do instead, or how far they enforce it.' },
           },
         },
       },

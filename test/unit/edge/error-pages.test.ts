@@ -2,6 +2,7 @@
 import type { SiteErrorPage } from '../../../src/snapshot/site';
 import { TestEdge } from '../../fixtures/edge';
 import { behavior, origin as originOf } from '../../fixtures/site';
+import { rsaKey, signedByHand } from '../../fixtures/signers';
 import type { OriginHandler } from '../../fixtures/origin';
 
 const page = (status: number, changes: Partial<SiteErrorPage> = {}): SiteErrorPage => ({ status, pagePath: `/errors/${status}.html`, responseStatus: null, minTtlS: 10, ...changes });
@@ -49,6 +50,37 @@ test('the page comes from the behaviour that its path matches, whatever that let
   } finally {
     await elsewhere.close();
   }
+});
+
+test('a page on a signed path opens that one page to those who did not sign, and nothing else of the path', async () => {
+  const key = rsaKey('KPAGE000000001');
+  const [nothing, everything] = [{ mode: 'none', names: [] }, { mode: 'all', names: [] }] as const;
+  const forward = { headers: nothing, cookies: nothing, query: everything };
+  edge = await TestEdge.start(handler);
+  edge.put({}, {
+    behaviors: [behavior({ pattern: '/errors/*', access: { closed: null, signedBy: [key.id] }, forward, caching: { ...behavior().caching, key: forward } }), behavior()],
+    publicKeys: [{ id: key.id, pem: key.publicPem }], errorPages: [page(403), page(404, { pagePath: '/errors/404.html', responseStatus: 200 })],
+  });
+  const unsigned = [
+    // As themselves, in spellings of them, with what would choose another object or another part, forged, and through an error elsewhere.
+    '/errors/secret.html', '/errors/404.html', '/errors/403.html', '/errors/404.html?Expires=9999999999&Signature=x&Key-Pair-Id=KPAGE000000001', '/errors/403.html?file=secret.html',
+    '/x/../errors/secret.html', '/errors/%2e/secret.html', '/404?page=/errors/secret.html', '/404/../errors/secret.html',
+  ];
+  for (const method of ['GET', 'HEAD'] as const) {
+    for (const target of unsigned) {
+      const answer = await edge.ask(target, { method, headers: { 'range': 'bytes=0-3', 'if-none-match': '"page"', 'x-original-url': '/errors/secret.html', 'x-rewrite-url': '/errors/secret.html' } });
+      expect([target, answer.status, answer.body.toString()]).toEqual([
+        target, target.startsWith('/404?') ? 200 : 403, method === 'HEAD' ? '' : expect.stringMatching(/^page \/errors\/40[34]\.html$/),
+      ]);
+    }
+  }
+  const asked = edge.origin.seen.map(({ url }) => url).filter((url) => url.startsWith('/errors/'));
+  expect([...new Set(asked)].sort()).toEqual(['/errors/403.html', '/errors/404.html']);
+  // Stored by now, and still of no use to those who name it.
+  expect((await edge.ask('/errors/404.html')).status).toBe(403);
+  const until = `{"Statement":[{"Resource":"http://${TestEdge.host}/errors/404.html","Condition":{"DateLessThan":{"AWS:EpochTime":2000000000}}}]}`;
+  const signed = signedByHand(`http://${TestEdge.host}/errors/404.html`, until, key).slice(`http://${TestEdge.host}`.length);
+  expect((await edge.ask(signed)).status).toBe(200);
 });
 
 test('answers this edge makes itself have pages too: refused, unreachable', async () => {

@@ -42,6 +42,16 @@ test('a value that asks for nothing is not called ignored', () => {
   expect(closing).toContainEqual({ path: 'ViewerMtlsConfig.Mode', value: 'required', edges: 'closed', note: expect.stringContaining('certificates') });
 });
 
+test('what is enforced in part says how far', () => {
+  const told = (members: object): unknown[] => effectiveMembers({ ...leastConfig(), ...members }).filter(({ edges, note }) => edges === 'enforced' && note !== undefined);
+  expect(told({ HttpVersion: 'http2' })).toEqual([]);
+  expect(told({ HttpVersion: 'http3' })).toEqual([{ path: 'HttpVersion', value: 'http3', edges: 'enforced', note: expect.stringContaining('HTTP/3') }]);
+  const origin = { Id: 'films', DomainName: 'films.s3.amazonaws.com', OriginAccessControlId: 'E1', S3OriginConfig: { OriginAccessIdentity: '' } };
+  expect(told({ Origins: { Quantity: 1, Items: [origin] } })).toEqual([
+    { path: 'Origins.Items[films].OriginAccessControlId', value: 'E1', edges: 'enforced', note: expect.stringContaining('always-amz-auth') },
+  ]);
+});
+
 test('every member of a configuration is told once', () => {
   const told = effectiveMembers(richConfig()).map((member) => member.path);
   expect(new Set(told).size).toBe(told.length);

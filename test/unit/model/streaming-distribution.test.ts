@@ -31,7 +31,7 @@ test('signers: the account itself, or key groups, which are then referred to', (
   const withSigners = (...Items: string[]): ReturnType<typeof streamingConfig> => ({ ...streamingConfig(), TrustedSigners: { Enabled: true, Quantity: Items.length, Items } });
   const known = { ...context, exists: (kind: string, id: string) => kind === 'key-group' && id === group };
   expect(prepareStreamingDistributionConfig(withSigners(group, 'self'), known).TrustedSigners).toEqual({ Enabled: true, Quantity: 2, Items: [group, 'self'] });
-  expect(streamingReferencesOf(withSigners(group, 'self'))).toEqual([{ kind: 'key-group', id: group }]);
+  expect(streamingReferencesOf(withSigners(group, 'self'))).toEqual([{ kind: 'key-group', id: group }, { kind: 'trusted-signer', id: 'self' }]);
   const refused = expect.objectContaining({ code: 'TrustedSignerDoesNotExist' });
   expect(() => prepareStreamingDistributionConfig(withSigners('0a1b2c3d-0000-4000-8000-ffffffffffff'), known)).toThrow(refused);
   expect(() => prepareStreamingDistributionConfig({ ...streamingConfig(), TrustedSigners: { Enabled: false, Quantity: 1, Items: [group] } }, known)).toThrow(expect.objectContaining({ code: 'InvalidArgument' }));

@@ -122,8 +122,9 @@ test('what a database of the first version holds is carried over', async () => {
   await rows.query(`
     INSERT INTO "distribution" ("id", "kind", "arn", "domain_name", "caller_reference", "etag", "enabled", "status", "change_seq", "last_modified_time", "config") VALUES
       ('E1', 'web', 'arn:1', 'd1', 'r1', 'T', true, 'Deployed', 1, now(),
-       '{"DefaultCacheBehavior": {"CachePolicyId": "p1", "OriginRequestPolicyId": ""}, "CacheBehaviors": {"Items": [{"CachePolicyId": "p1"}, {"CachePolicyId": "p2"}]}}'),
-      ('E2', 'streaming', 'arn:2', 's1', 'r2', 'T', true, 'Deployed', 2, now(), '{}');
+       '{"DefaultCacheBehavior": {"CachePolicyId": "p1", "OriginRequestPolicyId": ""}, "CacheBehaviors": {"Items": [{"CachePolicyId": "p1"}, {"CachePolicyId": "p2", "TrustedSigners": {"Items": ["self"]}}]}}'),
+      ('E2', 'streaming', 'arn:2', 's1', 'r2', 'T', true, 'Deployed', 2, now(), '{"TrustedSigners": {"Items": ["000000000000"]}}'),
+      ('E3', 'web', 'arn:3', 'd3', 'r3', 'T', true, 'Deployed', 4, now(), '{"DefaultCacheBehavior": {"TrustedSigners": {"Enabled": false, "Quantity": 0}}}');
     INSERT INTO "origin" VALUES ('E1', 'o', 'x', '', 'EOAI'), ('E2', 'S3Origin', 'x', '', 'EOAI');
     INSERT INTO "alias" VALUES ('a.example', 'E1'), ('b.example', 'E2');
     INSERT INTO "tag" VALUES ('arn:1', 'k', 'v');
@@ -134,13 +135,14 @@ test('what a database of the first version holds is carried over', async () => {
   const all = async (text: string): Promise<unknown[][]> => (await rows.query<unknown[]>({ text, rowMode: 'array' })).rows;
   expect(await all('SELECT "from_kind", "from_id", "kind", "id" FROM "reference" ORDER BY "from_id", "id"')).toEqual([
     ['distribution', 'E1', 'origin-access-identity', 'EOAI'], ['distribution', 'E1', 'cache-policy', 'p1'], ['distribution', 'E1', 'cache-policy', 'p2'],
-    ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'],
+    ['distribution', 'E1', 'trusted-signer', 'self'],
+    ['streaming-distribution', 'E2', 'origin-access-identity', 'EOAI'], ['streaming-distribution', 'E2', 'trusted-signer', 'self'],
   ]);
-  expect(await all('SELECT count(*) FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id" AND d."ordinal" = r."from_ordinal"')).toEqual([['4']]);
+  expect(await all('SELECT count(*) FROM "reference" r JOIN "distribution" d ON d."id" = r."from_id" AND d."ordinal" = r."from_ordinal"')).toEqual([['6']]);
   expect(await all('SELECT "name", "owner_kind", "owner_id" FROM "alias" ORDER BY "name"')).toEqual([['a.example', 'distribution', 'E1'], ['b.example', 'streaming-distribution', 'E2']]);
   expect(await all('SELECT "owner_id" FROM "invalidation"')).toEqual([['E1']]);
   expect(await all('SELECT "arn", "key" FROM "tag"')).toEqual([['arn:1', 'k']]);
-  expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2']]);
+  expect(await all('SELECT "distribution_id", "version", "seq" FROM "distribution_version" ORDER BY "seq"')).toEqual([['E1', 1, '1'], ['E2', 1, '2'], ['E3', 1, '4']]);
   await rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'key-values\', \'s\', \'put\')');
   await expect(rows.query('INSERT INTO "change" ("subject", "subject_id", "action") VALUES (\'anything\', \'s\', \'put\')')).rejects.toThrow('change_subject_check');
   expect(await all('SELECT "subject" FROM "change" ORDER BY "seq"')).toEqual([['distribution'], ['invalidation'], ['key-values']]);

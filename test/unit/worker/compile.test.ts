@@ -62,7 +62,7 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
     },
   }],
   ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { access: { closed: null, signedBy: null } }],
-  ['trusted signers', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { access: { closed: 'trusted signers', signedBy: null } }],
+  ['trusted signers without a key pair: nobody can sign', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { access: { closed: null, signedBy: [] } }],
   ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { access: { closed: 'field-level encryption', signedBy: null } }],
   ['CachingOptimized', { CachePolicyId: optimized },
     { cacheable: true, forwardOtherHeaders: false, forward: { headers: none, cookies: none, query: none } as never,
@@ -142,12 +142,12 @@ test.each<[string, Record<string, unknown> | undefined, unknown]>([
   expect(web(GeoRestriction === undefined ? {} : { Restrictions: { GeoRestriction } }).countries).toEqual(expected);
 });
 
-test.each([[false, null], [true, 'trusted signers']])('a streaming distribution, signers %s', (enabled, closed) => {
+test.each([[false, null], [true, []]])('a streaming distribution, signers %s', (enabled, signedBy) => {
   const site = compileSite(row({
     S3Origin: { DomainName: 'Media.s3.amazonaws.com', OriginAccessIdentity: '' }, Aliases: list('RTMP.Example.com'), TrustedSigners: { Enabled: enabled, Quantity: 0 },
   }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' }), new Catalog()) as StreamingSite;
   expect(siteProblem(site)).toBeNull();
-  expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed });
+  expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed: null, signedBy });
 });
 
 test.each([
@@ -181,14 +181,30 @@ describe('trusted key groups', () => {
     expect(site.publicKeys).toEqual(['K1', 'K2', 'K3'].map((id) => ({ id, pem: `pem of ${id}` })));
   });
 
-  test('a streaming distribution trusts the key groups among its signers; accounts have no keys, and open nothing', () => {
+  const pair = (id: string, active: boolean): object => ({ id, comment: '', encodedKey: `pem of ${id}`, active, createdAt: '' });
+  const account = resource('trusted-signer', 'self', { pairs: [pair('APKA1', true), pair('APKA2', false)] });
+
+  test('the account\'s active key pairs are trusted where signers are named, beside the groups\' keys; an inactive one is not even known to the edge', () => {
+    const catalog = catalogOf(resource('key-group', 'g1', { Items: ['K1'] }), resource('public-key', 'K1', { EncodedKey: 'pem of K1' }), account);
+    const signers = (...Items: string[]): object => ({ TargetOriginId: 'main', CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: Items.length, Items } });
+    const site = compileSite(row(plainConfig({
+      DefaultCacheBehavior: { ...groups('g1'), ...signers('000000000000') },
+      CacheBehaviors: list({ PathPattern: '/a/*', ...signers('self') }, { PathPattern: '/b/*', ...groups('g1') }, { PathPattern: '/c/*', TargetOriginId: 'main', CachePolicyId: optimized }),
+    })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    expect(site.behaviors.map((one) => one.access.signedBy)).toEqual([['APKA1'], ['K1'], null, ['K1', 'APKA1']]);
+    expect(site.publicKeys).toEqual([{ id: 'APKA1', pem: 'pem of APKA1' }, { id: 'K1', pem: 'pem of K1' }]);
+  });
+
+  test('a streaming distribution trusts the key groups among its signers, and the account\'s pairs where it is one of them', () => {
     const group = '0a1b2c3d-0000-4000-8000-0123456789ab';
-    const catalog = catalogOf(resource('key-group', group, { Items: ['K1'] }), resource('public-key', 'K1', { EncodedKey: 'pem of K1' }));
+    const catalog = catalogOf(resource('key-group', group, { Items: ['K1'] }), resource('public-key', 'K1', { EncodedKey: 'pem of K1' }), account);
     const compile = (...Items: string[]): StreamingSite => compileSite(row({
       S3Origin: { DomainName: 'media.s3.amazonaws.com', OriginAccessIdentity: '' }, TrustedSigners: { Enabled: true, Quantity: Items.length, Items },
     }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' }), catalog) as StreamingSite;
-    expect(compile('self', group)).toMatchObject({ closed: null, signedBy: ['K1'], publicKeys: [{ id: 'K1', pem: 'pem of K1' }] });
-    expect(compile('self')).toMatchObject({ closed: 'trusted signers', signedBy: null, publicKeys: [] });
+    expect(compile(group)).toMatchObject({ closed: null, signedBy: ['K1'], publicKeys: [{ id: 'K1', pem: 'pem of K1' }] });
+    expect(compile('self', group)).toMatchObject({ closed: null, signedBy: ['K1', 'APKA1'] });
+    expect(compile('self')).toMatchObject({ closed: null, signedBy: ['APKA1'], publicKeys: [{ id: 'APKA1', pem: 'pem of APKA1' }] });
     expect(() => compile('0a1b2c3d-0000-4000-8000-ffffffffffff')).toThrow(expect.objectContaining({ kind: 'cannot-compile' }));
   });
 
