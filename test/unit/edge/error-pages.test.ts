@@ -1,6 +1,7 @@
 // Custom error responses over real sockets: guide pages GeneratingCustomErrorResponses and HTTPStatusCodes.
 import type { SiteErrorPage } from '../../../src/snapshot/site';
 import { TestEdge } from '../../fixtures/edge';
+import { edgeHost } from '../../fixtures/running-edge';
 import { behavior, origin as originOf } from '../../fixtures/site';
 import { rsaKey, signedByHand } from '../../fixtures/signers';
 import type { OriginHandler } from '../../fixtures/origin';
@@ -78,8 +79,8 @@ test('a page on a signed path opens that one page to those who did not sign, and
   expect([...new Set(asked)].sort()).toEqual(['/errors/403.html', '/errors/404.html']);
   // Stored by now, and still of no use to those who name it.
   expect((await edge.ask('/errors/404.html')).status).toBe(403);
-  const until = `{"Statement":[{"Resource":"http://${TestEdge.host}/errors/404.html","Condition":{"DateLessThan":{"AWS:EpochTime":2000000000}}}]}`;
-  const signed = signedByHand(`http://${TestEdge.host}/errors/404.html`, until, key).slice(`http://${TestEdge.host}`.length);
+  const until = `{"Statement":[{"Resource":"http://${edgeHost}/errors/404.html","Condition":{"DateLessThan":{"AWS:EpochTime":2000000000}}}]}`;
+  const signed = signedByHand(`http://${edgeHost}/errors/404.html`, until, key).slice(`http://${edgeHost}`.length);
   expect((await edge.ask(signed)).status).toBe(200);
 });
 

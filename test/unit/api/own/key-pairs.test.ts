@@ -1,5 +1,6 @@
 // Key pairs of the account from outside: who may manage them, what they reach, and that a private key is shown once.
-import { CloudFrontClient, CreateDistributionCommand, CreateStreamingDistributionCommand, GetDistributionCommand, GetStreamingDistributionCommand } from '@aws-sdk/client-cloudfront';
+import { CloudFrontClient, CreateDistributionCommand, CreateStreamingDistributionCommand, GetDistributionCommand, GetStreamingDistributionCommand, type ActiveTrustedSigners,
+} from '@aws-sdk/client-cloudfront';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { limits } from '../../../../src/model/limits';
 import { leastConfig } from '../../../fixtures/configs';
@@ -61,7 +62,7 @@ test('every distribution that trusts the account is reached by every change, and
     ]);
     const statuses = [one.Distribution!.Status, two.StreamingDistribution!.Status, other.Distribution!.Status];
     await settle();
-    const idsOf = (active: { Items?: { AwsAccountNumber?: string; KeyPairIds?: { Items?: string[] } }[] } | undefined): unknown =>
+    const idsOf = (active: ActiveTrustedSigners | undefined): unknown =>
       Object.fromEntries((active?.Items ?? []).map(({ AwsAccountNumber, KeyPairIds }) => [AwsAccountNumber, KeyPairIds?.Items ?? []]));
     return { statuses: statuses.map((status) => status === 'InProgress'), web: idsOf(one.Distribution!.ActiveTrustedSigners), streaming: idsOf(two.StreamingDistribution!.ActiveTrustedSigners) };
   };
