@@ -4,12 +4,12 @@
 // allowed → handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
+import { listen } from '../base/listen';
 import type { Config } from '../base/config';
-import { Fault, codeOf, messageOf } from '../base/fault';
+import { Fault } from '../base/fault';
 import type { Log, LogFields } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import { encodeJson, encodeJsonError } from '../protocol/aws/rest-json';
@@ -291,18 +291,6 @@ export async function createApp(parts: ApiParts): Promise<Express> {
   return app;
 }
 
-function listen(server: Server, config: Config): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => {
-      const line = codeOf(thrown) === 'EADDRINUSE'
-        ? `port ${config.apiPort} on ${config.bind} is in use: stop what uses it, or set EDGEFRONT_API_PORT to another port`
-        : `the API cannot listen on ${config.bind} port ${config.apiPort} (EDGEFRONT_BIND, EDGEFRONT_API_PORT): ${messageOf(thrown)}`;
-      reject(new Fault(codeOf(thrown) === 'EADDRINUSE' ? 'port-in-use' : 'cannot-listen', 'machine', line, { cause: thrown }));
-    });
-    server.listen(config.apiPort, config.bind, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
 /** Stops listening, lets requests under way finish for `closeMs`, then drops what is left. */
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });
@@ -325,7 +313,7 @@ export async function startApi(parts: ApiParts): Promise<Service & { readonly po
     requestTimeout: serverLimits.requestTimeoutMs, keepAliveTimeout: serverLimits.keepAliveMs,
   }, app);
   server.maxConnections = serverLimits.connectionsMax;
-  const port = await listen(server, parts.config);
+  const port = await listen(server, { bind: parts.config.bind, port: parts.config.apiPort, setting: 'EDGEFRONT_API_PORT' });
   parts.log.info('api-listening', { address: parts.config.bind, port });
   let closing: Promise<void> | null = null;
   return { port, close: () => (closing ??= closeServer(server)) };

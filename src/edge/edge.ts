@@ -80,7 +80,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
-    const secure = await startHttpServer({ ...shared, port: config.httpsPort, handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
+    const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
     started.push({ close: () => secure.close(drainMs) });
     rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,

@@ -1,9 +1,10 @@
 // The router's DNS over UDP and TCP: takes messages, asks the zone, sends answers no larger than allowed.
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { AssertionFailed } from '../base/assert';
 import type { Clock } from '../base/clock';
-import { Fault, codeOf, messageOf } from '../base/fault';
+import { cannotListen, listen } from '../base/listen';
+import { Fault, messageOf } from '../base/fault';
 import { canonicalAddress } from '../base/ip-ranges';
 import type { Log } from '../base/log';
 import type { Service } from '../base/service';
@@ -120,26 +121,11 @@ class TcpSide {
   }
 }
 
-function cannotListen(thrown: Error, { bind, port }: DnsServerParts): Fault {
-  return codeOf(thrown) === 'EADDRINUSE'
-    ? new Fault('port-in-use', 'machine', `port ${port} on ${bind} is in use: stop what listens there or set EDGEFRONT_DNS_PORT`, { cause: thrown })
-    : new Fault('cannot-listen', 'machine', `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown });
-}
-
-function listenTcp(server: Server, parts: DnsServerParts): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => reject(cannotListen(thrown, parts)));
-    server.listen(parts.port, parts.bind, () => {
-      server.removeAllListeners('error');
-      server.on('error', (thrown) => parts.log.warn('dns-socket', { reason: messageOf(thrown) }));
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
+const setting = 'EDGEFRONT_DNS_PORT';
 
 function listenUdp(socket: UdpSocket, port: number, parts: DnsServerParts): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.once('error', (thrown) => reject(cannotListen(thrown, parts)));
+    socket.once('error', (thrown) => reject(cannotListen(thrown, { bind: parts.bind, port, setting })));
     socket.bind(port, parts.bind, () => {
       socket.removeAllListeners('error');
       socket.on('error', (thrown) => parts.log.warn('dns-socket', { reason: messageOf(thrown) }));
@@ -160,9 +146,10 @@ function udpSide(responder: Responder, bind: string): UdpSocket {
 }
 
 /** Both sides on one port. @returns null when any free port was wanted and UDP has no room on the one that TCP got */
-async function listen(responder: Responder, parts: DnsServerParts): Promise<(Service & { readonly port: number }) | null> {
+async function listenBoth(responder: Responder, parts: DnsServerParts): Promise<(Service & { readonly port: number }) | null> {
   const tcp = new TcpSide(responder);
-  const port = await listenTcp(tcp.server, parts);
+  const port = await listen(tcp.server, { ...parts, setting });
+  tcp.server.on('error', (thrown) => parts.log.warn('dns-socket', { reason: messageOf(thrown) }));
   const udp = udpSide(responder, parts.bind);
   try {
     await listenUdp(udp, port, parts);
@@ -183,7 +170,7 @@ async function listen(responder: Responder, parts: DnsServerParts): Promise<(Ser
 export async function startDnsServer(parts: DnsServerParts): Promise<Service & { readonly port: number }> {
   const responder = new Responder(parts);
   for (let attempt = 1; attempt <= portAttemptsMax; attempt += 1) {
-    const server = await listen(responder, parts);
+    const server = await listenBoth(responder, parts);
     if (server !== null) {
       parts.log.info('dns-listening', { port: server.port });
       return server;

@@ -1,8 +1,8 @@
 // The router's HTTP: sends viewers on to their nearest edge, for clients whose resolver hides them, and tells people why.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { AssertionFailed } from '../base/assert';
-import { Fault, codeOf, messageOf } from '../base/fault';
+import { messageOf } from '../base/fault';
+import { listen } from '../base/listen';
 import { canonicalAddress } from '../base/ip-ranges';
 import type { Log } from '../base/log';
 import type { Service } from '../base/service';
@@ -75,21 +75,6 @@ function send(request: IncomingMessage, response: ServerResponse, answer: HttpAn
   if (hasBody) response.once('finish', () => request.destroy());
 }
 
-function listen(server: Server, { bind, port, log }: HttpServerParts): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => {
-      reject(codeOf(thrown) === 'EADDRINUSE'
-        ? new Fault('port-in-use', 'machine', `port ${port} on ${bind} is in use: stop what listens there or set EDGEFRONT_ROUTER_PORT`, { cause: thrown })
-        : new Fault('cannot-listen', 'machine', `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
-    });
-    server.listen(port, bind, () => {
-      server.removeAllListeners('error');
-      server.on('error', (thrown) => log.warn('router-socket', { reason: messageOf(thrown) }));
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
 /** @throws Fault `port-in-use`, `cannot-listen` */
 export async function startRouterHttp(parts: HttpServerParts): Promise<Service & { readonly port: number }> {
   const server = createServer({ maxHeaderSize: headBytesMax, headersTimeout: headTimeoutMs, requestTimeout: headTimeoutMs, keepAliveTimeout: keepAliveMs }, (request, response) => {
@@ -104,7 +89,8 @@ export async function startRouterHttp(parts: HttpServerParts): Promise<Service &
   });
   server.maxConnections = connectionsMax;
   server.maxRequestsPerSocket = requestsPerConnectionMax;
-  const port = await listen(server, parts);
+  const port = await listen(server, { ...parts, setting: 'EDGEFRONT_ROUTER_PORT' });
+  server.on('error', (thrown) => parts.log.warn('router-socket', { reason: messageOf(thrown) }));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => { server.close(() => resolve()); });

@@ -1,12 +1,12 @@
 // Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
-import { Fault, codeOf, messageOf } from '../base/fault';
+import { listen } from '../base/listen';
+import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
@@ -334,20 +334,6 @@ function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }
 
-function listen(server: Server, bind: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => {
-      reject(codeOf(thrown) === 'EADDRINUSE'
-        ? new Fault('port-in-use', 'machine', `port ${port} on ${bind} is in use: stop what listens there or set EDGEFRONT_WORKER_PORT`, { cause: thrown })
-        : new Fault('cannot-listen', 'machine', `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
-    });
-    server.listen(port, bind, () => {
-      server.removeAllListeners('error');
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
 /**
  * Starts to take nodes.
  * @throws Fault `port-in-use`, `cannot-listen`
@@ -369,7 +355,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
       refuse(socket, '401 Unauthorized');
     }
   });
-  const port = await listen(server, options.bind, options.port);
+  const port = await listen(server, { ...options, setting: 'EDGEFRONT_WORKER_PORT' });
   const heartbeat = setInterval(() => fleet.beatAll(), Math.min(heartbeatMsMax, options.nodeLostMs / 3));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

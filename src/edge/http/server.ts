@@ -1,7 +1,8 @@
 // The listeners for viewers, HTTP/1.1 in the clear and HTTP/1.1 or HTTP/2 over TLS: accepts, keeps the connections, keeps their time, closes them.
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { systemClock, type Clock } from '../../base/clock';
-import { codeOf, Fault, messageOf } from '../../base/fault';
+import { listen } from '../../base/listen';
+import { messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import { silentLog, type Log } from '../../base/log';
 import { formatHttpDate } from '../../protocol/http/date';
@@ -22,6 +23,8 @@ export interface HttpServerOptions {
   readonly bind: string;
   /** 0: any free one. */
   readonly port: number;
+  /** The setting that names the port; `EDGEFRONT_HTTP_PORT` if not given. */
+  readonly setting?: string;
   readonly handler: RequestHandler;
   /** How viewers are met over TLS; left out: in the clear. */
   readonly tls?: TlsDirectory;
@@ -147,20 +150,9 @@ class Host implements ConnectionHost {
   }
 }
 
-function listen(server: Server, bind: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => {
-      const taken = codeOf(thrown) === 'EADDRINUSE';
-      reject(new Fault(taken ? 'port-in-use' : 'listen-failed', 'machine',
-        taken ? `port ${port} on ${bind} is in use by another program` : `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
-    });
-    server.listen({ host: bind, port, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
 /**
  * Starts a server for viewers.
- * @throws Fault `port-in-use`, `listen-failed`
+ * @throws Fault `port-in-use`, `cannot-listen`
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const host = new Host(options);
@@ -168,7 +160,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => host.accept(socket));
   server.maxConnections = host.limits.connectionsMax;
   server.on('drop', () => { host.turnedAway += 1; });
-  const port = await listen(server, options.bind, options.port);
+  const port = await listen(server, { bind: options.bind, port: options.port, setting: options.setting ?? 'EDGEFRONT_HTTP_PORT' });
   server.on('error', (thrown) => host.log.error('listener-failed', { message: messageOf(thrown) }));
   const timer = setInterval(() => host.sweep(), host.limits.sweepMs);
 

@@ -1,8 +1,9 @@
 // The listener for viewers over RTMP: accepts, keeps the connections, keeps their time, closes them.
 import { randomBytes } from 'node:crypto';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock';
-import { codeOf, Fault, messageOf } from '../../base/fault';
+import { listen } from '../../base/listen';
+import { messageOf } from '../../base/fault';
 import { canonicalAddress } from '../../base/ip-ranges';
 import type { Log } from '../../base/log';
 import type { Service } from '../../base/service';
@@ -155,25 +156,14 @@ export interface RtmpServer extends Service {
   tunnel(exchange: Exchange): boolean;
 }
 
-function listen(server: Server, bind: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (thrown) => {
-      const taken = codeOf(thrown) === 'EADDRINUSE';
-      reject(new Fault(taken ? 'port-in-use' : 'listen-failed', 'machine',
-        taken ? `port ${port} on ${bind} is in use by another program` : `cannot listen on ${bind} port ${port}: ${messageOf(thrown)}`, { cause: thrown }));
-    });
-    server.listen({ host: bind, port, backlog: 4096 }, () => resolve((server.address() as AddressInfo).port));
-  });
-}
-
 /**
  * Starts a server of recorded streams.
- * @throws Fault `port-in-use`, `listen-failed`
+ * @throws Fault `port-in-use`, `cannot-listen`
  */
 export async function startRtmpServer(options: RtmpServerOptions): Promise<RtmpServer> {
   const host = new Host(options);
   const server = createServer({ noDelay: true }, (socket) => host.accept(socket));
-  const port = await listen(server, options.bind, options.port);
+  const port = await listen(server, { ...options, setting: 'EDGEFRONT_RTMP_PORT' });
   server.on('error', (thrown) => options.log.error('rtmp-listener-failed', { message: messageOf(thrown) }));
   const timer = setInterval(() => host.tick(), host.limits.tickMs);
   let closed: Promise<void> | null = null;
