@@ -1,11 +1,12 @@
 // The answers an edge makes itself: CloudFront's statuses and reasons, as a small page.
+import type { EncryptionRefusal } from './access/field-encryption';
 import type { SignedRefusal } from './access/signed';
 import { HeadBlock } from './http/exchange';
 
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'country-refused' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -18,6 +19,9 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'access-closed': 'Access to this content is restricted.',
   // CloudFront's own sentence: people and programs know it.
   'country-refused': 'The Amazon CloudFront distribution is configured to block access from your country.',
+  'content-type-not-encryptable': 'Content of this type is not accepted here.',
+  'encryption-profile-unknown': 'The profile that the request names is not known.',
+  'form-too-large': 'The form, a field of it or the number of its fields is larger than this service accepts.',
   'only-if-cached': 'The request asks for a stored answer, and none is stored that may be used.',
   'misdirected': 'The connection was made for another host name. Connect again for this one.',
   'origin-unreachable': 'The origin could not be reached.',

@@ -1,6 +1,8 @@
 // One request, one answer for it alone: writes, heads and parts of what is not at hand, and what may not be shared.
 import type { Fault } from '../base/fault';
-import type { Fields } from '../protocol/http/fields';
+import { pipeline, type Readable } from 'node:stream';
+import { without, type Fields } from '../protocol/http/fields';
+import { FormEncryption } from './access/form-encryption';
 import { StreamedBody, type BodySource } from './cache/body';
 import type { InFlight } from './cache/space';
 import type { StoredObject } from './cache/stored-object';
@@ -33,13 +35,37 @@ export function pass(context: FlowContext, passed: Passed): void {
   const { identity, clock } = context;
   const listener = new PassedAnswer(context, passed, clock.nowMs(), clock.monotonicMs());
   exchange.onAbort = () => listener.viewerLeft();
+  const content = contentOf(context, passed, () => listener.refuseContent());
+  if (content === 'refused') return;
   askOrigins(context.origins, {
     compiled,
-    requestFor: (origin) => originRequest(request, path, compiled, origin, 'viewer', identity, identity.requestId()),
-    body: request.hasBody ? exchange.body() : null,
+    requestFor: (origin) => originRequest(content.request, path, compiled, origin, 'viewer', identity, identity.requestId()),
+    body: content.body,
     mayGoOn: () => isReplayable(request) && !listener.gone,
   }, listener);
 }
+
+/** What goes to the origin of the request: its content as it is, or with some of its fields encrypted. */
+function contentOf({ refusals }: FlowContext, { exchange, compiled }: Passed, onTooLarge: () => void): { readonly request: ViewerRequest; readonly body: Readable | null } | 'refused' {
+  const { request } = exchange;
+  if (!request.hasBody) return { request, body: null };
+  const plan = compiled.encryption?.planFor(request) ?? { kind: 'as-it-is' };
+  switch (plan.kind) {
+    case 'as-it-is': return { request, body: exchange.body() };
+    case 'refused':
+      refusals.deny(exchange, compiled, 403, plan.refusal);
+      return 'refused';
+    case 'encrypt': {
+      const encryption = new FormEncryption(plan.keyFor, onTooLarge);
+      // Whichever ends before its time ends the other.
+      const body = pipeline(exchange.body(), encryption, () => {});
+      return { request: { ...plain(request), bodyBytes: null, fields: without(request.fields, digestsOfContent) }, body };
+    }
+  }
+}
+
+/** They are about the content as it was. */
+const digestsOfContent: ReadonlySet<string> = new Set(['content-md5', 'content-digest', 'digest', 'repr-digest']);
 
 /** The answer on its way to its one viewer. */
 class PassedAnswer implements OriginListener {
@@ -63,6 +89,14 @@ class PassedAnswer implements OriginListener {
 
   viewerLeft(): void { this.gone = true; }
 
+  /** The content is not forwarded to its end; an answer that came before that stands. */
+  refuseContent(): void {
+    const { exchange, compiled } = this.passed;
+    if (this.gone || this.turnedAway || this.body !== null || exchange.finished) return;
+    this.turnedAway = true;
+    this.context.refusals.deny(exchange, compiled, 413, 'form-too-large');
+  }
+
   onInformation(status: number, fields: Fields): void {
     const { exchange, compiled } = this.passed;
     exchange.inform(status, viewerFields(fields, forwardsCookies(compiled)));
@@ -71,6 +105,7 @@ class PassedAnswer implements OriginListener {
   onHead(status: number, fields: Fields, source: BodySource): void {
     const { exchange, compiled, path, why } = this.passed;
     const { request } = exchange;
+    if (this.turnedAway) { source.abort(); return; }
     spoilByWrite(this.context.cache, request, compiled, path, status, fields);
     if (status === 200) this.compareStored(fields);
     if (this.gone) {

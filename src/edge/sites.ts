@@ -2,6 +2,7 @@
 import { withoutNode } from '../base/node-name';
 import type { SiteBehavior, SiteOrigin, ServedSite, StreamingSite, WebSite } from '../snapshot/site';
 import { countryRule, type CountryRule } from './access/countries';
+import { FieldEncryption } from './access/field-encryption';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
 import type { Space } from './cache/space';
 import type { OriginFetch } from './origin-fetch';
@@ -26,6 +27,8 @@ export interface CompiledBehavior {
   readonly failoverStatuses: ReadonlySet<number>;
   /** Keys that viewers' URLs or cookies must be signed by, by id; null: they need not be. */
   readonly signedBy: ReadonlyMap<string, ViewerKey> | null;
+  /** Null: content goes to the origin as it comes. */
+  readonly encryption: FieldEncryption | null;
   readonly space: Space<OriginFetch>;
   /** Null: answers go out as they come. */
   readonly responseHeaders: ResponseHeaders | null;
@@ -185,9 +188,12 @@ function compileBehavior(
   const found = origins as SiteOrigin[];
   const signedBy = behavior.access.signedBy?.map((id) => keys.get(id));
   if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
+  const encryption = behavior.encryption === null ? null : FieldEncryption.of(behavior.encryption);
+  if (behavior.encryption !== null && encryption === null) return { refused: 'names a key by which fields cannot be encrypted' };
   return {
     site: compiled,
     behavior,
+    encryption,
     matches: compilePathPattern(behavior.pattern),
     allowed: new Set(behavior.allowedMethods),
     cached: new Set(behavior.cachedMethods),

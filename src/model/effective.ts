@@ -36,7 +36,7 @@ const behavior: Readonly<Record<string, Rule>> = {
   'Compress': enforced,
   'LambdaFunctionAssociations.*': ignored('Lambda@Edge is not run'),
   'FunctionAssociations.*': ignored('functions are not run yet'),
-  'FieldLevelEncryptionId': closed('fields cannot be encrypted yet'),
+  'FieldLevelEncryptionId': enforced,
   'RealtimeLogConfigArn': ignored('no real-time logs are written'),
   'CachePolicyId': enforced,
   'OriginRequestPolicyId': enforced,

@@ -1,7 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
   CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
-  SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
+  SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
   Route, SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
 } from './site';
 
@@ -68,6 +68,16 @@ const responseHeaders = shape<SiteResponseHeaders>({
   removed: listOf(filled), added: listOf(shape<SiteField>({ name: filled, value: text, override: flag })), cors: orNull(cors), serverTimingPercent: orNull(amount),
 });
 
+const encryption = shape<SiteEncryption>({
+  contentTypes: listOf(shape<SiteEncryption['contentTypes'][number]>({ contentType: filled, profile: orNull(filled) })),
+  forwardUnknownType: flag,
+  queryArguments: orNull(listOf(shape<NonNullable<SiteEncryption['queryArguments']>[number]>({ argument: filled, profile: filled }))),
+  forwardUnknownArgument: flag,
+  profiles: listOf(shape<SiteEncryptionProfile>({
+    id: filled, entities: listOf(shape<SiteEncryptionEntity>({ provider: filled, keyName: filled, pem: filled, patterns: listOf(filled) })),
+  })),
+});
+
 const behavior = shape<SiteBehavior>({
   pattern: filled,
   target: text,
@@ -82,6 +92,7 @@ const behavior = shape<SiteBehavior>({
   compress: flag,
   responseHeaders: orNull(responseHeaders),
   access,
+  encryption: orNull(encryption),
 });
 
 const header: Check = (value, at) =>

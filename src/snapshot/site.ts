@@ -91,6 +91,36 @@ export interface SiteBehavior {
   /** Null: answers go out as they come. */
   readonly responseHeaders: SiteResponseHeaders | null;
   readonly access: SiteAccess;
+  /** Null: content goes to the origin as it comes. */
+  readonly encryption: SiteEncryption | null;
+}
+
+/** Which fields of forms reach the origin encrypted. */
+export interface SiteEncryption {
+  /** Lower-case content types; `profile` null: content of this type goes as it is. */
+  readonly contentTypes: readonly { readonly contentType: string; readonly profile: string | null }[];
+  /** Content of other types goes as it is, rather than nowhere. */
+  readonly forwardUnknownType: boolean;
+  /** Profiles that a request may ask for by name; null: it may not. */
+  readonly queryArguments: readonly { readonly argument: string; readonly profile: string }[] | null;
+  /** What asks for another profile goes as it is, rather than nowhere. */
+  readonly forwardUnknownArgument: boolean;
+  /** Those that are named. */
+  readonly profiles: readonly SiteEncryptionProfile[];
+}
+
+export interface SiteEncryptionProfile {
+  readonly id: string;
+  readonly entities: readonly SiteEncryptionEntity[];
+}
+
+export interface SiteEncryptionEntity {
+  readonly provider: string;
+  readonly keyName: string;
+  /** SubjectPublicKeyInfo (RFC 7468 section 13) of an RSA key. */
+  readonly pem: string;
+  /** Names of fields; `*` stands at the end only. */
+  readonly patterns: readonly string[];
 }
 
 /** Which viewers a behaviour lets in. */

@@ -1,20 +1,16 @@
 // Who may see what, as a distribution's configuration says it, turned into what an edge checks.
 import type {
-  CacheBehavior, DefaultCacheBehavior, DistributionConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig, StreamingDistributionConfig,
+  CacheBehavior, DefaultCacheBehavior, DistributionConfig, FieldLevelEncryptionConfig, FieldLevelEncryptionProfileConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig, StreamingDistributionConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
-import type { SiteAccess, SiteBehavior, SiteCountries, SitePublicKey, SiteSigning } from '../snapshot/site';
+import type { SiteAccess, SiteBehavior, SiteCountries, SiteEncryption, SiteEncryptionProfile, SitePublicKey, SiteSigning } from '../snapshot/site';
 import type { Reference, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
 
 /** A restriction of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
 function closedForAll(config: DistributionConfig): string | null {
   return config.ViewerMtlsConfig?.Mode === 'required' ? 'viewer mTLS' : null;
-}
-
-function closedFor(behavior: DefaultCacheBehavior | CacheBehavior): string | null {
-  return (behavior.FieldLevelEncryptionId ?? '') === '' ? null : 'field-level encryption';
 }
 
 /** Countries from which alone, or from which not, viewers are let in. */
@@ -38,7 +34,7 @@ export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehav
   const accounts = behavior.TrustedSigners?.Enabled === true ? behavior.TrustedSigners.Items ?? [] : null;
   // Where accounts and groups are trusted, either may sign.
   const signedBy = groups === null && accounts === null ? null : keysOf(groups ?? [], accounts ?? [], keyring);
-  return { closed: closedForAll(config) ?? closedFor(behavior), signedBy };
+  return { closed: closedForAll(config), signedBy };
 }
 
 /** The same for a streaming distribution. @param isGroup tells its signers that are key groups from accounts */
@@ -62,6 +58,35 @@ export function publicKeysOf(behaviors: readonly SiteBehavior[], keyring: Keyrin
 /** Key pairs and public keys by their ids, which differ in their first letters. */
 export function keysNamed(ids: readonly string[], { lookup, pairs }: Keyring): readonly SitePublicKey[] {
   return ids.map((id) => pairs.find((pair) => pair.id === id) ?? { id, pem: configOf<PublicKeyConfig>({ kind: 'public-key', id }, lookup).EncodedKey ?? '' });
+}
+
+/** Which fields of forms are encrypted for whom. */
+export function encryptionOf(behavior: DefaultCacheBehavior | CacheBehavior, lookup: Lookup): SiteEncryption | null {
+  const configId = behavior.FieldLevelEncryptionId ?? '';
+  if (configId === '') return null;
+  const { ContentTypeProfileConfig: byType, QueryArgProfileConfig: byArgument } = configOf<FieldLevelEncryptionConfig>({ kind: 'field-level-encryption-config', id: configId }, lookup);
+  const types = byType?.ContentTypeProfiles?.Items ?? [];
+  const queryArguments = (byArgument?.QueryArgProfiles?.Items ?? []).map(({ QueryArg: argument = '', ProfileId: profile = '' }) => ({ argument, profile }));
+  const named = [...types.map(({ ProfileId: id = '' }) => id).filter((id) => id !== ''), ...queryArguments.map(({ profile }) => profile)];
+  return {
+    contentTypes: types.map(({ ContentType: type = '', ProfileId: id = '' }) => ({ contentType: type.toLowerCase(), profile: id === '' ? null : id })),
+    forwardUnknownType: byType?.ForwardWhenContentTypeIsUnknown === true,
+    queryArguments: byArgument === undefined ? null : queryArguments,
+    forwardUnknownArgument: byArgument?.ForwardWhenQueryArgProfileIsUnknown === true,
+    profiles: [...new Set(named)].map((id) => profileOf(id, lookup)),
+  };
+}
+
+/** Guide: readers know a key by the name that it was uploaded with. */
+function profileOf(id: string, lookup: Lookup): SiteEncryptionProfile {
+  const { EncryptionEntities: entities } = configOf<FieldLevelEncryptionProfileConfig>({ kind: 'field-level-encryption-profile', id }, lookup);
+  return {
+    id,
+    entities: (entities?.Items ?? []).map(({ PublicKeyId: keyId = '', ProviderId: provider = '', FieldPatterns: patterns }) => {
+      const { Name: keyName = '', EncodedKey: pem = '' } = configOf<PublicKeyConfig>({ kind: 'public-key', id: keyId }, lookup);
+      return { provider, keyName, pem, patterns: patterns?.Items ?? [] };
+    }),
+  };
 }
 
 /** How requests to an origin are signed: by its origin access control, else as its origin access identity. */

@@ -18,7 +18,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, countriesOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
+import { accessOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
 import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
@@ -148,6 +148,7 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     compress: behavior.Compress === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
     access: accessOf(config, behavior, keyring),
+    encryption: encryptionOf(behavior, lookup),
   };
 }
 

@@ -15,7 +15,7 @@ export function mediaSite({ id, seq, enabled, priceClass, ipv6, origin, signedBy
     behaviors: [{
       pattern: '*', target: origin.id, viewerProtocol: 'allow-all', allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'], cacheable: true,
       caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false,
-      responseHeaders: null, access: { closed: null, signedBy },
+      responseHeaders: null, access: { closed: null, signedBy }, encryption: null,
     }],
     origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys, countries: null,
     tls: { certificate: 'default', policy: 'TLSv1', http2: true },

@@ -63,7 +63,6 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
   }],
   ['nobody restricted', { CachePolicyId: optimized, TrustedSigners: { Enabled: false, Quantity: 0 }, TrustedKeyGroups: { Enabled: false, Quantity: 0 }, FieldLevelEncryptionId: '' }, { access: { closed: null, signedBy: null } }],
   ['trusted signers without a key pair: nobody can sign', { CachePolicyId: optimized, TrustedSigners: { Enabled: true, Quantity: 1, Items: ['self'] } }, { access: { closed: null, signedBy: [] } }],
-  ['field-level encryption', { CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' }, { access: { closed: 'field-level encryption', signedBy: null } }],
   ['CachingOptimized', { CachePolicyId: optimized },
     { cacheable: true, forwardOtherHeaders: false, forward: { headers: none, cookies: none, query: none } as never,
       caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: true, minTtlS: 1, defaultTtlS: 86_400, maxTtlS: 31_536_000 } as never }],
@@ -212,6 +211,39 @@ describe('trusted key groups', () => {
     const compile = (catalog: Catalog) => () => compileSite(row(plainConfig({ DefaultCacheBehavior: groups('g1') })), catalog);
     expect(compile(catalogOf())).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
     expect(compile(catalogOf(resource('key-group', 'g1', { Items: ['K1'] })))).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
+  });
+});
+
+describe('field-level encryption', () => {
+  const rowOf = (kind: string, id: string, config: object): ResourceRow => ({ kind, id, config }) as unknown as ResourceRow;
+  const form = 'application/x-www-form-urlencoded';
+  const profile = (id: string, key: string): ResourceRow => rowOf('field-level-encryption-profile', id, {
+    EncryptionEntities: list({ PublicKeyId: key, ProviderId: 'BANK', FieldPatterns: list('CreditCard*', 'cvc') }),
+  });
+  const encrypted = (config: object | null): SiteBehavior['encryption'] => {
+    const catalog = new Catalog();
+    for (const each of [profile('P1', 'K1'), profile('P2', 'K1'), rowOf('public-key', 'K1', { Name: 'bank-key', EncodedKey: 'pem' })]) catalog.put(each);
+    if (config !== null) catalog.put(rowOf('field-level-encryption-config', 'C1', config));
+    const site = compileSite(row(plainConfig({ DefaultCacheBehavior: { TargetOriginId: 'main', CachePolicyId: optimized, FieldLevelEncryptionId: 'C1' } })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    return site.behaviors[0]?.encryption ?? null;
+  };
+
+  test('profiles by content type and by argument, with their keys under the names that readers know', () => {
+    const entity = { provider: 'BANK', keyName: 'bank-key', pem: 'pem', patterns: ['CreditCard*', 'cvc'] };
+    expect(encrypted({
+      ContentTypeProfileConfig: { ForwardWhenContentTypeIsUnknown: true, ContentTypeProfiles: list({ Format: 'URLEncoded', ContentType: form, ProfileId: 'P1' }) },
+      QueryArgProfileConfig: { ForwardWhenQueryArgProfileIsUnknown: true, QueryArgProfiles: list({ QueryArg: 'a', ProfileId: 'P2' }, { QueryArg: 'b', ProfileId: 'P1' }) },
+    })).toEqual({
+      contentTypes: [{ contentType: form, profile: 'P1' }], forwardUnknownType: true,
+      queryArguments: [{ argument: 'a', profile: 'P2' }, { argument: 'b', profile: 'P1' }], forwardUnknownArgument: true,
+      profiles: [{ id: 'P1', entities: [entity] }, { id: 'P2', entities: [entity] }],
+    });
+  });
+
+  test('what is not said forwards nothing in clear; a configuration that is not there cannot be compiled', () => {
+    expect(encrypted({})).toEqual({ contentTypes: [], forwardUnknownType: false, queryArguments: null, forwardUnknownArgument: false, profiles: [] });
+    expect(() => encrypted(null)).toThrow(expect.objectContaining({ kind: 'cannot-compile' }) as Error);
   });
 });
 
