@@ -18,6 +18,7 @@ type Mode = 'head' | 'body' | 'answering' | 'draining' | 'lingering' | 'closed';
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
 const LF = 0x0a;
+const HEAD_METHOD = Buffer.from('HEAD ', 'latin1');
 /** An idle connection gives up the memory of its last request's fields after this. */
 const MEMO_MS = 5000;
 /** A section is remembered only if what was read with it, and stays in memory with it, is small. */
@@ -413,12 +414,14 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
   /** Answers what cannot be understood, and hears no more. */
   private refuse(status: number, reason: string): void {
     this.host.log.debug('request-refused', { status, reason, address: this.peer.address });
+    // Nothing else of the request is believed, but an answer to HEAD has no content (RFC 9110 section 9.3.2).
+    const method = this.input?.subarray(this.at, this.at + HEAD_METHOD.length).equals(HEAD_METHOD) === true ? 'HEAD' : 'GET';
     this.unreadable = true;
     this.input = null;
     this.lastRequest = true;
     const { block, body } = this.host.malformed(status);
     const request: ViewerRequest = {
-      method: 'GET', path: '/', query: null, httpVersion: '1.1', host: '', scheme: this.host.scheme, fields: [],
+      method, path: '/', query: null, httpVersion: '1.1', host: '', scheme: this.host.scheme, fields: [],
       hasBody: false, bodyBytes: 0, remoteAddress: this.peer.address, remotePort: this.peer.port, peerAddress: this.peer.address,
     };
     this.exchange = new Http1Exchange(this, request);

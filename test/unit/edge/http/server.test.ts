@@ -365,6 +365,11 @@ describe('what cannot be understood', () => {
     expect(seen).toEqual([]);
   });
 
+  test('a refused HEAD is answered without content', async () => {
+    const viewer = await view(await serve(say), `${get('/1')}HEAD /# HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(await viewer.all()).toMatch(/<\/1>HTTP\/1.1 400 [^\r]*\r\n(?:[^\r]+\r\n)+\r\n$/);
+  });
+
   test('what came before it is answered', async () => {
     const viewer = await view(await serve(say), `${get('/1')}rubbish\r\n\r\n`);
     expect(await viewer.all()).toMatch(/<\/1>HTTP\/1.1 400 /);
