@@ -128,7 +128,8 @@ function bestEdges(edges: readonly RoutedEdge[], wish: Parameters<typeof rank>[1
 }
 
 function ofEdges(query: Query, edges: readonly RoutedEdge[], { ipv6 }: { readonly ipv6: boolean }, scopeBits: number, zone: ZoneState): Reply {
-  const records = (all: readonly string[]): readonly Answer[] => all.slice(0, answersMax).map((address) => record(query.name, address, zone.ttlS));
+  // Edges that share a machine have one address.
+  const records = (all: readonly string[]): readonly Answer[] => [...new Set(all)].map((address) => record(query.name, address, zone.ttlS));
   if (query.type === 'A') return positive(records(edges.flatMap(({ ipv4 }) => ipv4.slice(0, 1))), zone, scopeBits);
   if (query.type === 'AAAA') return positive(ipv6 ? records(edges.flatMap((edge) => edge.ipv6.slice(0, 1))) : [], zone, scopeBits);
   if (query.type === httpsType) return positive(serviceRecords(query, edges, ipv6, zone.ttlS), zone, scopeBits);

@@ -42,6 +42,11 @@ test('where nobody says how far an answer holds, it holds for the subnet', () =>
   expect(scopeOf(writeReply(query(host, { subnet: '10.1.2.0/24' }), ask(host, { subnet: '10.1.2.0/24' }), 1232))).toBe(24);
 });
 
+test('edges of one machine are one address', () => {
+  const both = [edges[0], { ...edges[0], id: 'fra-2' }] as typeof edges;
+  expect(dataOf(ask(host, {}, zone({ fleet: { edges: () => both } })))).toEqual(['192.0.2.1']);
+});
+
 test('AAAA only where the distribution wants IPv6 and the nearest edge has it', () => {
   expect(dataOf(ask(host, { type: 'AAAA' }))).toEqual(['2001:db8::1']);
   const nodata = { rcode: rcodes.ok, answers: [], authorities: [{ type: 'SOA' }], authoritative: true };
