@@ -39,18 +39,27 @@ export function intakeOfRange(context: FlowContext, wanted: Wanted, head: Origin
   if (range === null || range.span === null || range.bodyBytes === null || validator === null) return none;
   const { span, bodyBytes } = range;
   if (announced !== null && announced !== span.end - span.start) return none;
+  // RFC 9110 section 15.3.7: an origin may answer with less than was asked for. Asked again for the part, it would do so again.
+  if (!holdsPart(span, bodyBytes, partBytesFor(context.objectBytesMax))) return none;
   const whole: OriginHead = { ...head, status: 200, fields: without(head.fields, contentRange) };
   const reuse = judge(context, wanted, whole, bodyBytes);
   return reuse.kind === 'pass' ? reuse : { kind: 'parts', head: whole, reuse, validator, span, bodyBytes };
 }
 
+/** True when all of at least one part is in the span. */
+function holdsPart(span: ByteSpan, bodyBytes: number, partBytes: number): boolean {
+  const first = Math.ceil(span.start / partBytes);
+  const end = span.end === bodyBytes ? Math.ceil(bodyBytes / partBytes) : Math.floor(span.end / partBytes);
+  return end > first;
+}
+
 /**
  * Stores the object, without content as yet.
- * @returns its feed, to be begun once those who wait read along; null when the answer holds no whole part
+ * @returns its feed, to be begun once those who wait read along
  */
 export function openParts(
   context: FlowContext, wanted: Wanted, fetch: OriginFetch, { head, reuse, validator, span, bodyBytes }: Intake,
-): { readonly object: StoredObject; readonly feed: PartFeed | null; readonly names: readonly string[] } {
+): { readonly object: StoredObject; readonly feed: PartFeed; readonly names: readonly string[] } {
   const { compiled, baseKey, purgePath, request } = wanted;
   const names = selectingNames(head.fields, compiled).map(ownCopy);
   const key = ownCopy(variantKey(baseKey, names, request.fields));
@@ -65,6 +74,5 @@ export function openParts(
     names.length === 0 ? null : { baseKey, names }, body,
   );
   if (!fetch.spoiled) context.cache.store(object);
-  const [first, last] = [firstWhole(body, span), lastWhole(body, span)];
-  return { object, feed: last < first ? null : new PartFeed(context, body, first, last), names };
+  return { object, feed: new PartFeed(context, body, firstWhole(body, span), lastWhole(body, span)), names };
 }

@@ -207,7 +207,7 @@ export class SharedFetch implements OriginListener {
       servePart(context, exchange, object, { ...wanted, compiled, key: object.key }, (to, { block }) =>
         context.fields.miss(to, { block, compiled, outcome, ageS, upstreamMs }, true));
     });
-    if (feed === null || feed.over) {
+    if (feed.over) {
       source.abort();
       return;
     }
