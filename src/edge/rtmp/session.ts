@@ -258,12 +258,13 @@ export class Session {
   // ---- for the streams ----
 
   private readonly playbackHost: PlaybackHost = (() => {
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- getters below need it
-    const session = this;
+    const limits = (): PlaybackHost['limits'] => this.host.limits;
+    const nowMs = (): number => this.host.nowMs;
+    const blocked = (): boolean => this.blocked;
     return {
-      get limits() { return session.host.limits; },
-      get nowMs() { return session.host.nowMs; },
-      get blocked() { return session.blocked; },
+      get limits() { return limits(); },
+      get nowMs() { return nowMs(); },
+      get blocked() { return blocked(); },
       send: (bytes: Buffer) => this.sendMedia(bytes),
       find: (name: string) => this.find(name),
       failed: (film: Film | null, name: string, fault: Fault) => this.playFailed(film, name, fault),

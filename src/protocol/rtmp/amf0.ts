@@ -30,27 +30,27 @@ class Reader {
     if (depth > this.limits.depthMax) throw malformed(`values are nested more than ${this.limits.depthMax} deep`);
     this.values += 1;
     if (this.values > this.limits.valuesMax) throw malformed(`there are more than ${this.limits.valuesMax} values`);
-    const kind = this.bytes[this.skip(1)];
+    const kind = this.bytes[this.take(1)];
     switch (kind) {
-      case marker.number: return this.bytes.readDoubleBE(this.skip(8));
-      case marker.boolean: return this.bytes[this.skip(1)] !== 0;
-      case marker.string: return this.text(this.bytes.readUInt16BE(this.skip(2)));
+      case marker.number: return this.bytes.readDoubleBE(this.take(8));
+      case marker.boolean: return this.bytes[this.take(1)] !== 0;
+      case marker.string: return this.text(this.bytes.readUInt16BE(this.take(2)));
       case marker.longString:
-      case marker.xml: return this.text(this.bytes.readUInt32BE(this.skip(4)));
+      case marker.xml: return this.text(this.bytes.readUInt32BE(this.take(4)));
       case marker.null: return null;
       case marker.undefined:
       case marker.unsupported: return undefined;
       case marker.object: return this.members(new Map(), depth);
       case marker.typedObject:
-        this.text(this.bytes.readUInt16BE(this.skip(2)));
+        this.text(this.bytes.readUInt16BE(this.take(2)));
         return this.members(new Map(), depth);
       case marker.ecmaArray:
         // The count is a hint only (section 2.10): members end with the end marker.
-        this.skip(4);
+        this.take(4);
         return this.members(new EcmaArray(), depth);
-      case marker.strictArray: return this.items(this.bytes.readUInt32BE(this.skip(4)), depth);
+      case marker.strictArray: return this.items(this.bytes.readUInt32BE(this.take(4)), depth);
       case marker.date: {
-        const at = this.skip(10);
+        const at = this.take(10);
         return new Date(this.bytes.readDoubleBE(at));
       }
       default: throw malformed(`a value has the marker ${kind}`);
@@ -59,7 +59,7 @@ class Reader {
 
   private members<M extends Map<string, AmfValue>>(into: M, depth: number): M {
     for (;;) {
-      const name = this.text(this.bytes.readUInt16BE(this.skip(2)));
+      const name = this.text(this.bytes.readUInt16BE(this.take(2)));
       if (name === '' && this.left > 0 && this.bytes[this.at] === marker.objectEnd) {
         this.at += 1;
         return into;
@@ -76,12 +76,12 @@ class Reader {
   }
 
   private text(bytes: number): string {
-    const at = this.skip(bytes);
+    const at = this.take(bytes);
     return this.bytes.toString('utf8', at, at + bytes);
   }
 
   /** Moves on and returns where it was; what is read next is there. */
-  private skip(bytes: number): number {
+  private take(bytes: number): number {
     if (bytes > this.left) throw malformed('a value is longer than its message');
     const { at } = this;
     this.at += bytes;
