@@ -8,6 +8,7 @@ import { lockDir } from '../base/dir-lock';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
+import { readWhole } from '../base/watched-file';
 import { Journal } from './journal';
 import type { Purge, Site } from './site';
 import {
@@ -48,6 +49,8 @@ export interface SubscriberOptions {
   /** Routers only: all edges there are, whenever that changes; in force when it returns. */
   readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
   readonly version?: string;
+  /** File with the root certificates by which the worker is known; null: those of Node.js. */
+  readonly workerCa: string | null;
   /** The fleet's shared secret. */
   readonly secret: string;
   /** The node's own directory. */
@@ -189,12 +192,12 @@ class Link {
   private readonly beat: NodeJS.Timeout;
   readonly ended: Promise<void>;
 
-  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower) {
+  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower, ca: string | null) {
     const token = sign({}, options.secret, { algorithm: 'HS256', audience: nodeAudience, subject: options.node, expiresIn: tokenLifeS });
     this.heardAtMs = options.clock.monotonicMs();
     this.socket = new WebSocket(options.workerUrl, {
       headers: { authorization: `Bearer ${token}` },
-      handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
+      ...(ca === null ? {} : { ca }), minVersion: 'TLSv1.2', handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
     });
     this.socket.on('open', () => this.greet());
     this.socket.on('message', (data, isBinary) => this.receive(data, isBinary));
@@ -309,6 +312,20 @@ class Link {
   }
 }
 
+/** Certificates that come with a certificate authority's bundle. */
+const workerCaBytesMax = 4 * 1024 * 1024;
+
+/** Whom the next connection believes; null: nobody, since the file that says it cannot be read just now. */
+async function readTrust({ workerCa, log }: SubscriberOptions): Promise<{ readonly ca: string | null } | null> {
+  if (workerCa === null) return { ca: null };
+  try {
+    return { ca: await readWhole({ file: workerCa, what: 'worker-ca', bytesMax: workerCaBytesMax, parse: (bytes) => bytes.toString('utf8') }) };
+  } catch (thrown) {
+    log.warn('worker-ca-unreadable', { reason: messageOf(thrown) });
+    return null;
+  }
+}
+
 /** Doubles with each failure in a row; jittered, so that a fleet does not dial in step. `random`: from 0 to 1. */
 export function redialDelayMs(failures: number, random: number): number {
   const base = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(failures, 16));
@@ -338,9 +355,13 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
   let link: Link | null = null;
   const follow = async (): Promise<void> => {
     for (let failures = 0; !stop.signal.aborted;) {
-      link = new Link(options, follower);
-      await link.ended;
-      failures = link.wasFollowing ? 0 : failures + 1;
+      const trust = await readTrust(options);
+      if (stop.signal.aborted) return;
+      if (trust !== null) {
+        link = new Link(options, follower, trust.ca);
+        await link.ended;
+      }
+      failures = trust !== null && link?.wasFollowing === true ? 0 : failures + 1;
       if (failures === 1) options.log.warn('worker-unreachable', { note: 'serving from what is on disk, trying on' });
       await sleep(redialDelayMs(failures, Math.random()), stop.signal);
     }
