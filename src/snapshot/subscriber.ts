@@ -9,6 +9,7 @@ import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import { readWhole } from '../base/watched-file';
+import { StateDigest } from './digest';
 import { Journal } from './journal';
 import type { Purge, Site } from './site';
 import {
@@ -100,6 +101,7 @@ class Assembly {
 /** Applies transfers and keeps them: the node's memory, across connections. */
 class Follower {
   private readonly journal: Journal;
+  private readonly digested = new StateDigest();
   /** On disk; `journal.remembered.seq` is what is in force. */
   durableSeq: number;
 
@@ -107,6 +109,7 @@ class Follower {
     this.journal = Journal.open(options.dir, options.log);
     const { seq, sites } = this.journal.remembered;
     this.durableSeq = seq;
+    for (const site of sites.values()) this.digested.put(site);
     options.apply.restore([...sites.values()], seq);
   }
 
@@ -143,6 +146,8 @@ class Follower {
       const previous = before.get(id);
       if (previous !== undefined) accepted.set(id, previous);
     }
+    this.digested.clear();
+    for (const site of accepted.values()) this.digested.put(site);
     this.journal.replace(head.epoch, head.seq, accepted, [...refused.values()]);
     this.options.log.info('state-replaced', { seq: head.seq, sites: sites.length, refused: refused.size });
   }
@@ -157,7 +162,10 @@ class Follower {
     for (const site of upserts) all.delete(site.id);
     for (const id of removals) all.delete(id);
     for (const refusal of refused.values()) all.set(refusal.site, refusal);
-    this.journal.append({ seq, upserts: upserts.filter((site) => !refused.has(site.id)), removals }, [...all.values()]);
+    const accepted = upserts.filter((site) => !refused.has(site.id));
+    for (const id of removals) this.digested.remove(id);
+    for (const site of accepted) this.digested.put(site);
+    this.journal.append({ seq, upserts: accepted, removals }, [...all.values()]);
   }
 
   /** @returns the seq that is on disk now */
@@ -168,6 +176,7 @@ class Follower {
     return seq;
   }
 
+  get digest(): string { return this.digested.text; }
   get sites(): number { return this.journal.remembered.sites.size; }
   get seqInForce(): number { return this.journal.remembered.seq; }
 
@@ -229,7 +238,9 @@ class Link {
 
   private check(): void {
     if (this.options.clock.monotonicMs() - this.heardAtMs > workerSilentMsMax) { this.socket.terminate(); return; }
-    if (this.mode === 'following') this.socket.send(JSON.stringify({ type: 'health', sites: this.follower.sites, load: this.options.load() } satisfies Health));
+    if (this.mode !== 'following') return;
+    const { sites, digest } = this.follower;
+    this.socket.send(JSON.stringify({ type: 'health', sites, load: this.options.load(), digest } satisfies Health));
   }
 
   private greet(): void {
