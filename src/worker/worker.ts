@@ -124,7 +124,7 @@ class RunningWorker {
   private ownRow(): Parameters<Store['nodes']['put']>[0] {
     const { config, version } = this.parts;
     return {
-      id: this.id, role: 'worker', pop: config.pop, addresses: [`${this.parts.tls == null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
+      id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
       connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
     };
   }
