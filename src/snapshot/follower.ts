@@ -2,6 +2,7 @@
 import { assert } from '../base/assert';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
+import { StateDigest } from './digest';
 import { Journal } from './journal';
 import type { Purge, Site } from './site';
 import { boundedRefusals, type Ack, type Delta, type Full, type Refused } from './wire';
@@ -61,6 +62,7 @@ export interface FollowerOptions {
 /** Applies transfers and keeps them: the node's memory, across connections. */
 export class Follower {
   private readonly journal: Journal;
+  private readonly digested = new StateDigest();
   /** On disk; `journal.remembered.seq` is what is in force. */
   durableSeq: number;
 
@@ -68,6 +70,7 @@ export class Follower {
     this.journal = Journal.open(options.dir, options.log);
     const { seq, sites } = this.journal.remembered;
     this.durableSeq = seq;
+    for (const site of sites.values()) this.digested.put(site);
     options.apply.restore([...sites.values()], seq);
   }
 
@@ -104,6 +107,8 @@ export class Follower {
       const previous = before.get(id);
       if (previous !== undefined) accepted.set(id, previous);
     }
+    this.digested.clear();
+    for (const site of accepted.values()) this.digested.put(site);
     this.journal.replace(head.epoch, head.seq, accepted, [...refused.values()]);
     this.options.log.info('state-replaced', { seq: head.seq, sites: sites.length, refused: refused.size });
   }
@@ -118,7 +123,10 @@ export class Follower {
     for (const site of upserts) all.delete(site.id);
     for (const id of removals) all.delete(id);
     for (const refusal of refused.values()) all.set(refusal.site, refusal);
-    this.journal.append({ seq, upserts: upserts.filter((site) => !refused.has(site.id)), removals }, [...all.values()]);
+    const accepted = upserts.filter((site) => !refused.has(site.id));
+    for (const id of removals) this.digested.remove(id);
+    for (const site of accepted) this.digested.put(site);
+    this.journal.append({ seq, upserts: accepted, removals }, [...all.values()]);
   }
 
   /** @returns the seq that is on disk now */
@@ -129,6 +137,7 @@ export class Follower {
     return seq;
   }
 
+  get digest(): string { return this.digested.text; }
   get sites(): number { return this.journal.remembered.sites.size; }
   get seqInForce(): number { return this.journal.remembered.seq; }
 

@@ -12,7 +12,7 @@ import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
   closeCodes, fromNodeBytesMax, leaving, nodeAudience, readFromNode, tokenLifeS, workerAudience,
-  type Ack, type FleetEdge, type FleetList, type Hello, type NodeRole, type NodeSituation, type Refused,
+  type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type Refused,
 } from './wire';
 
 /** A node as the publisher knows it. */
@@ -27,6 +27,8 @@ export interface NodeState extends NodeSituation {
   readonly refusals: readonly Refused[];
   /** Part of its capacity in use, 0 to 1, as it said last. */
   readonly load: number;
+  /** Of all that it has in force, as it said last; null: it has not said yet. */
+  readonly digest: string | null;
   /** How long ago anything came from it. */
   readonly heardAgoMs: number;
 }
@@ -103,6 +105,7 @@ class NodeLink {
   private unacked: Transfer[] = [];
   private unackedBytes = 0;
   private load = 0;
+  private digest: string | null = null;
   /** The fleet's list as this router was told it last. */
   private toldFleet: string | null = null;
   private heardAtMs: number;
@@ -124,7 +127,7 @@ class NodeLink {
     const { role, pop, addresses, version, place, region, capacity } = this.hello;
     const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
     return {
-      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load,
+      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load, digest: this.digest,
       connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs,
     };
   }
@@ -157,7 +160,7 @@ class NodeLink {
       switch (message.type) {
         case 'hello': this.greet(message); break;
         case 'ack': this.acknowledge(message); break;
-        case 'health': this.takeHealth(message.load); break;
+        case 'health': this.takeHealth(message); break;
       }
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
@@ -166,9 +169,10 @@ class NodeLink {
     }
   }
 
-  private takeHealth(load: number): void {
+  private takeHealth({ load, digest }: Health): void {
     if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello');
     this.load = load;
+    this.digest = digest;
   }
 
   /**

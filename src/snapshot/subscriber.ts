@@ -111,7 +111,9 @@ class Link {
 
   private check(): void {
     if (this.options.clock.monotonicMs() - this.heardAtMs > workerSilentMsMax) { this.socket.terminate(); return; }
-    if (this.mode === 'following') this.socket.send(JSON.stringify({ type: 'health', sites: this.follower.sites, load: this.options.load() } satisfies Health));
+    if (this.mode !== 'following') return;
+    const { sites, digest } = this.follower;
+    this.socket.send(JSON.stringify({ type: 'health', sites, load: this.options.load(), digest } satisfies Health));
   }
 
   private greet(): void {

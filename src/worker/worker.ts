@@ -66,7 +66,7 @@ class RunningWorker {
     const { config, version } = this.parts;
     return {
       id: this.id, role: 'worker', pop: config.pop, addresses: [`ws://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0,
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
     };
   }
 

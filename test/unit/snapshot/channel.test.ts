@@ -100,6 +100,30 @@ test('nodes get everything, then what changes, and acknowledge it', async () => 
   }
 });
 
+test('nodes say whether they have the same, however they came by it', async () => {
+  worker.put('A');
+  await node('changes', worker.port);
+  const restarted = await node('restarted', worker.port);
+  await worker.acked('changes', 'restarted');
+  await restarted.subscriber.close();
+  worker.put('B');
+  worker.put('A');
+  worker.remove('B');
+  await node('restarted', worker.port, { dir: restarted.dir });
+  await node('whole', worker.port);
+  await node('router', worker.port, { role: 'router' });
+  const digests = (): ReadonlyMap<string, string | null> => new Map(worker.publisher.nodes().map(({ id, digest }) => [id, digest]));
+  const edges = ['changes', 'restarted', 'whole'];
+  await until(() => edges.every((id) => typeof digests().get(id) === 'string') && digests().get('changes') === digests().get('whole'), 'one digest');
+  expect(digests().get('restarted')).toBe(digests().get('whole'));
+  worker.put('C');
+  const before = digests().get('whole');
+  await until(() => edges.every((id) => digests().get(id) !== before), 'another digest');
+  expect(new Set(edges.map((id) => digests().get(id))).size).toBe(1);
+  // Routers are told less, and agree with each other.
+  expect(digests().get('router')).not.toBe(digests().get('whole'));
+});
+
 test('a node that was away gets what it missed, and only that', async () => {
   worker.put('A');
   const first = await node('one', worker.port);
@@ -345,7 +369,7 @@ describe('who may connect', () => {
     ['another node\'s name', (made) => made.hello('other'), 1008],
     ['a second hello', (made) => { made.hello('x'); made.hello('x'); }, 1008],
     ['an ack before the hello', (made) => made.send({ type: 'ack', seq: 0, refusals: [] }), 1008],
-    ['health before the hello', (made) => made.send({ type: 'health', sites: 0, load: 0 }), 1008],
+    ['health before the hello', (made) => made.send({ type: 'health', sites: 0, load: 0, digest: '00' }), 1008],
     ['an ack of what was not sent', (made) => { made.hello('x'); made.send({ type: 'ack', seq: 99, refusals: [] }); }, 1008],
     ['something that is not JSON', (made) => made.send('{'), 1002],
     ['a binary frame', (made) => made.socket.send(Buffer.from([1, 2])), 1002],
