@@ -40,7 +40,7 @@ export const settings = {
   workerTlsKey: { name: 'EDGEFRONT_WORKER_TLS_KEY', kind: 'text', unit: 'path', default: null, meaning: 'private key of that certificate (PEM)' },
   workerTlsNames: { name: 'EDGEFRONT_WORKER_TLS_NAMES', kind: 'text', unit: 'name, …', default: null, meaning: 'instead of the two above: names and addresses of the worker, for which this installation\'s authority issues a certificate' },
   workerCa: { name: 'EDGEFRONT_WORKER_CA', kind: 'text', unit: 'path', default: null, meaning: 'root certificates (PEM) by which a node knows the worker, read anew whenever it connects; unset: those that Node.js comes with' },
-  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker, `wss://…` where that has TLS; unset: on this machine' },
+  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL, …', default: null, meaning: 'where a node finds a worker; with several, one of them, and the next when it is lost; `wss://…` where they have TLS; unset: on this machine' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
   domain: { name: 'EDGEFRONT_DOMAIN', kind: 'text', unit: 'domain', default: 'cloudfront.localhost', meaning: 'distributions are `d<13 characters>.<domain>`, streaming ones `s<13 characters>.<domain>`' },
   accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
@@ -190,10 +190,11 @@ const authority = (address: string, port: number): string => `${address.includes
 /** How a process on the same machine reaches a listener: all addresses are none to connect to. */
 const reachable = (bind: string): string => (bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind);
 
-/** Where a node finds the worker. */
-export function workerUrlOf(config: Config): string {
+/** Where a node finds a worker: whichever of them. */
+export function workerUrlsOf(config: Config): readonly string[] {
   const scheme = config.workerTlsCertificate === null && config.workerTlsNames === null ? 'ws' : 'wss';
-  return config.workerUrl ?? `${scheme}://${authority(reachable(config.bind), config.workerPort)}`;
+  if (config.workerUrl === null) return [`${scheme}://${authority(reachable(config.bind), config.workerPort)}`];
+  return config.workerUrl.split(',').map((text) => text.trim());
 }
 
 /** Where the API listens, as a client on this machine writes it. */
