@@ -6,6 +6,7 @@ import { descriptionOperations } from './own/description';
 import { auditOperations, auditSchemas } from './own/audit';
 import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
+import { enrolmentOperations, enrolmentSchemas } from './own/enrolment';
 import { fleetOperations, fleetSchemas } from './own/fleet';
 import { keyPairOperations, keyPairSchemas } from './own/key-pairs';
 import { historyOperations, historySchemas } from './own/history';
@@ -20,6 +21,7 @@ const all: readonly OwnOperation[] = [
   ...auditOperations,
   ...effectiveOperations,
   ...fleetOperations,
+  ...enrolmentOperations,
   ...descriptionOperations,
 ];
 
@@ -59,6 +61,7 @@ export function ownSchemas(): Record<string, Node> {
     ...auditSchemas,
     ...effectiveSchemas,
     ...fleetSchemas,
+    ...enrolmentSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },
       properties: {
