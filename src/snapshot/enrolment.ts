@@ -48,6 +48,8 @@ const requestTimeoutMs = 5_000;
 /** How long a worker is waited for; then the process ends, and whoever watches over it starts it again. */
 const waitMsMax = 30_000;
 const retryMs = 1_000;
+/** Codes of OpenSSL's and Node's for a certificate that is not one of the authority's for this name. */
+const notBelieved = /CERT|SIGNATURE|ISSUER/;
 
 /**
  * How this process proves itself: by the fleet's secret where it was given one, else by a key of its own.
@@ -161,6 +163,7 @@ async function enrol(identity: Identity, token: Token, { workerUrls, workerCaFil
         reason = text.slice(0, 200);
       } catch (thrown) {
         if (thrown instanceof Fault) throw thrown;
+        if (notBelieved.test(codeOf(thrown) ?? '')) throw new Fault('not-enrolled', 'machine', `the worker at ${url.href} is not believed: ${messageOf(thrown)} (EDGEFRONT_WORKER_CA)`);
         reason = messageOf(thrown);
       }
     }
