@@ -1,6 +1,7 @@
 // The worker process: reads the change log, keeps every node up to date, settles statuses.
 //
 // Several workers do no harm: each has its own nodes and all settle from the same rows. A node is told by one of them.
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock';
 import { secretsOf, type Config } from '../base/config';
@@ -11,7 +12,7 @@ import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import { NodeGate } from '../snapshot/node-gate';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
-import type { Store } from '../store/store';
+import type { NodeSighting, Store } from '../store/store';
 import { Delivery } from './deliver';
 import { enrolmentHandler } from './enrol';
 import { FleetKeyRing } from './fleet-keys';
@@ -43,6 +44,7 @@ class RunningWorker {
     private readonly publisher: Publisher,
     private readonly renewKeys: () => Promise<void>,
     private readonly id: string,
+    private readonly teller: string,
   ) {}
 
   start(): void {
@@ -64,17 +66,17 @@ class RunningWorker {
     for (const node of this.publisher.nodes()) this.settler.changed(node);
     this.settler.settle();
     const { nodes } = this.parts.store;
-    await nodes.put(this.ownRow());
+    await nodes.put([this.ownRow()], this.teller);
     this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
     this.publisher.recheck(await this.parts.store.enrolments.keys());
     await this.renewKeys();
   }
 
-  private ownRow(): Parameters<Store['nodes']['put']>[0] {
+  private ownRow(): NodeSighting {
     const { config, version } = this.parts;
     return {
       id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0,
     };
   }
 
@@ -83,7 +85,7 @@ class RunningWorker {
     await this.reading.close();
     await this.publisher.close();
     await this.settler.idle();
-    await this.parts.store.nodes.remove(this.id).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
+    await this.parts.store.nodes.remove(this.id, this.teller).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
   }
 }
 
@@ -100,7 +102,8 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
   let tellKeys = (): void => {};
   const renew = async (): Promise<void> => { if (await ring.refresh()) tellKeys(); };
   const delivery = await Delivery.load(store.changes, log, { stored, nodes: ring, renew });
-  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, log });
+  const teller = randomUUID();
+  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, teller, clock, log });
   await settler.begin();
   // Once the worker stops, its closing the channel says nothing about the nodes.
   let stopping = false;
@@ -116,7 +119,7 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
   });
   tellKeys = () => publisher.tellKeys();
   // Several may run on one machine.
-  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, `worker-${hostname()}-${publisher.port}`);
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, `worker-${hostname()}-${publisher.port}`, teller);
   await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();
