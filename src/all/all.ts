@@ -19,7 +19,8 @@ const restartMsMax = 10_000;
 /** A child that ran so long starts again without delay. */
 const steadyMs = 30_000;
 const startMsMax = 120_000;
-const closeMsMax = 10_000;
+/** Beyond the time that viewers are given. */
+const closeMsMax = 8_000;
 /** What one tries first is in front of something that runs beside it. */
 const thisMachine = '127.0.0.0/8, ::1';
 
@@ -51,7 +52,7 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
     const control = [new Child('api', 'api', shared, log, clock), new Child('worker', 'worker', shared, log, clock)];
     const nodeParts = { config, shared, log, clock };
     const nodes = [...edgesOf(nodeParts), nodeOf('router', 'router-1', {}, nodeParts)];
-    services.push({ close: async () => { await Promise.all([...control, ...nodes].map((child) => child.close())); } });
+    services.push({ close: async () => { await Promise.all([...control, ...nodes].map((child) => child.close(config.drainMs + closeMsMax))); } });
     await Promise.all(control.map((child) => child.start()));
     await Promise.all(nodes.map((node) => node.start()));
     await healthy(config);
@@ -100,7 +101,7 @@ class Child {
     if (failure !== null) throw new Fault('child-failed', 'machine', failure);
   }
 
-  async close(): Promise<void> {
+  async close(withinMs: number): Promise<void> {
     this.closed = true;
     this.stopWaiting.abort();
     const child = this.process;
@@ -108,7 +109,7 @@ class Child {
     const gone = new Promise<void>((resolve) => { child.once('exit', () => resolve()); });
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), closeMsMax);
+    const killer = setTimeout(() => child.kill('SIGKILL'), withinMs);
     await gone;
     clearTimeout(killer);
   }
