@@ -33,7 +33,7 @@ export const settings = {
   dnsPort: { ...port, name: 'EDGEFRONT_DNS_PORT', default: '8053', meaning: 'router, DNS over UDP and TCP' },
   routerPort: { ...port, name: 'EDGEFRONT_ROUTER_PORT', default: '8082', meaning: 'router, HTTP redirect' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
-  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
+  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL, …', default: null, meaning: 'where a node finds a worker; with several, one of them, and the next when it is lost; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
   domain: { name: 'EDGEFRONT_DOMAIN', kind: 'text', unit: 'domain', default: 'cloudfront.localhost', meaning: 'distributions are `d<13 characters>.<domain>`, streaming ones `s<13 characters>.<domain>`' },
   accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
@@ -166,9 +166,10 @@ export function addressesOf(config: Pick<Config, 'addresses' | 'bind'>, ports: {
 
 const authority = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
 
-/** Where a node finds the worker. */
-export function workerUrlOf(config: Config): string {
-  return config.workerUrl ?? `ws://${authority(config.bind, config.workerPort)}`;
+/** Where a node finds a worker: whichever of them. */
+export function workerUrlsOf(config: Config): readonly string[] {
+  if (config.workerUrl === null) return [`ws://${authority(config.bind, config.workerPort)}`];
+  return config.workerUrl.split(',').map((text) => text.trim());
 }
 
 /** Where the API listens, as a client on this machine writes it. */

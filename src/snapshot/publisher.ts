@@ -12,7 +12,7 @@ import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
   closeCodes, fromNodeBytesMax, leaving, nodeAudience, readFromNode, tokenLifeS, workerAudience,
-  type Ack, type FleetEdge, type FleetList, type Hello, type NodeRole, type NodeSituation, type Refused,
+  type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type Refused,
 } from './wire';
 
 /** A node as the publisher knows it. */
@@ -27,6 +27,8 @@ export interface NodeState extends NodeSituation {
   readonly refusals: readonly Refused[];
   /** Part of its capacity in use, 0 to 1, as it said last. */
   readonly load: number;
+  /** Of all that it has in force, as it said last; null: it has not said yet. */
+  readonly digest: string | null;
   /** How long ago anything came from it. */
   readonly heardAgoMs: number;
 }
@@ -38,6 +40,12 @@ export interface NodeWatch {
   /** It said that it leaves. */
   left(id: string): void;
 }
+
+/**
+ * Resolves once the snapshot holds everything that was in the log at some time after the call. Never fails: while the
+ * log cannot be read it waits.
+ */
+export type CaughtUp = () => Promise<void>;
 
 /** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
 export interface Publisher extends Service {
@@ -52,6 +60,7 @@ export interface Publisher extends Service {
 
 export interface WebSocketPublisherOptions {
   readonly snapshot: Snapshot;
+  readonly caughtUp: CaughtUp;
   readonly bind: string;
   /** 0: any free one. */
   readonly port: number;
@@ -80,13 +89,15 @@ interface Transfer { readonly seq: number; readonly bytes: number }
 /**
  * One connected node. Modes, changed only by `enter`:
  * - *greeting*: the socket is open, its hello has not come. Left by the hello, or by a time limit.
+ * - *learning*: it knows more than this worker: another one, quicker, told it. Left once the log is read, which says whether
+ *   it is ahead or of another history.
  * - *current*: it has been sent all there is. Left when the snapshot moves on.
  * - *sending*: frames of one transfer go out as fast as the socket takes them. Left when the last is out.
  * - *waiting*: too much is unacknowledged. Left by an acknowledgement; then it is sent what changed in between, merged.
  * - *closed*: the socket is gone. Never left.
  */
 class NodeLink {
-  private mode: 'greeting' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
+  private mode: 'greeting' | 'learning' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
   private hello: Hello | null = null;
   private sentSeq = 0;
   private ackedSeq = 0;
@@ -94,6 +105,7 @@ class NodeLink {
   private unacked: Transfer[] = [];
   private unackedBytes = 0;
   private load = 0;
+  private digest: string | null = null;
   /** The fleet's list as this router was told it last. */
   private toldFleet: string | null = null;
   private heardAtMs: number;
@@ -111,11 +123,11 @@ class NodeLink {
   get id(): string { return this.subject; }
 
   state(): NodeState | null {
-    if (this.hello === null) return null;
+    if (this.hello === null || this.mode === 'learning') return null;
     const { role, pop, addresses, version, place, region, capacity } = this.hello;
     const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
     return {
-      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load,
+      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load, digest: this.digest,
       connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs,
     };
   }
@@ -148,7 +160,7 @@ class NodeLink {
       switch (message.type) {
         case 'hello': this.greet(message); break;
         case 'ack': this.acknowledge(message); break;
-        case 'health': this.takeHealth(message.load); break;
+        case 'health': this.takeHealth(message); break;
       }
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
@@ -157,9 +169,10 @@ class NodeLink {
     }
   }
 
-  private takeHealth(load: number): void {
+  private takeHealth({ load, digest }: Health): void {
     if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello');
     this.load = load;
+    this.digest = digest;
   }
 
   /**
@@ -180,15 +193,22 @@ class NodeLink {
     this.refusals = hello.refusals;
     this.fleet.admit(this);
     this.socket.send(JSON.stringify({ type: 'welcome', proof: this.fleet.proofFor(hello.nonce) }));
+    const { snapshot, caughtUp } = this.fleet.options;
+    if (hello.epoch !== snapshot.epoch || hello.ackedSeq <= snapshot.seq) { this.begin(hello); return; }
+    this.enter('learning');
+    void caughtUp().then(() => { if (this.mode === 'learning') this.begin(hello); });
+  }
+
+  private begin(hello: Hello): void {
     const { snapshot } = this.fleet.options;
     const known = snapshot.reaches(hello.epoch, hello.ackedSeq);
+    this.enter('current');
     this.sentSeq = this.ackedSeq = known ? hello.ackedSeq : 0;
     this.fleet.options.watch.changed(this.stateNow());
     this.fleet.options.log.info('node-connected', { node: this.subject, role: hello.role, ackedSeq: hello.ackedSeq, full: !known });
     this.fleet.tell(this);
     if (!known) this.send(snapshot.fullFrames(hello.role));
     else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(hello.role, this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
-    else this.enter('current');
     this.pump();
   }
 
