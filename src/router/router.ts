@@ -59,7 +59,7 @@ export async function startRouter({ config, clock, log }: RouterParts): Promise<
     const fleet = new Fleet(config.dataDir, log);
     const subscriber = await startSubscriber({
       workerUrls: workerUrlsOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
-      secret: config.nodeSecret, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
+      secret: config.nodeSecret, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
     });
     started.push(subscriber);
     const ear = setInterval(() => fleet.hear(subscriber.status()), listenEveryMs);

@@ -1,5 +1,5 @@
 // Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock';
 import { listen } from '../base/listen';
 import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
+import { createOperatorServer, warnWithoutTls, type ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
@@ -64,6 +65,8 @@ export interface WebSocketPublisherOptions {
   readonly bind: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Null: the channel is in the clear. */
+  readonly tls: ServerTls | null;
   /** Signs the nodes' tokens and the worker's proofs. */
   readonly nodeSecret: string;
   /** A node that says nothing for longer is cut off. */
@@ -360,7 +363,7 @@ function refuse(socket: Duplex, status: string): void {
  */
 export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
   const fleet = new Fleet(options);
-  const server = createServer({ headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
+  const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
     response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
@@ -376,6 +379,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     }
   });
   const port = await listen(server, { ...options, setting: 'EDGEFRONT_WORKER_PORT' });
+  warnWithoutTls(options.tls, options.bind, 'EDGEFRONT_WORKER_TLS_NAMES or EDGEFRONT_WORKER_TLS_CERTIFICATE', options.log);
   const heartbeat = setInterval(() => fleet.beatAll(), Math.min(heartbeatMsMax, options.nodeLostMs / 3));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

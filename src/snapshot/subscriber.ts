@@ -8,6 +8,7 @@ import { lockDir } from '../base/dir-lock';
 import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
+import { readWhole } from '../base/watched-file';
 import { Assembly, Follower, Keeper, type NodeApply, type Part } from './follower';
 import {
   closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
@@ -29,6 +30,8 @@ export interface SubscriberOptions {
   /** Routers only: all edges there are, whenever that changes; in force when it returns. */
   readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
   readonly version?: string;
+  /** File with the root certificates by which the worker is known; null: those of Node.js. */
+  readonly workerCa: string | null;
   /** The fleet's shared secret. */
   readonly secret: string;
   /** The node's own directory. */
@@ -71,7 +74,7 @@ class Link {
   private readonly beat: NodeJS.Timeout;
   readonly ended: Promise<void>;
 
-  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower, workerUrl: string) {
+  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower, workerUrl: string, ca: string | null) {
     const token = sign({}, options.secret, { algorithm: 'HS256', audience: nodeAudience, subject: options.node, expiresIn: tokenLifeS });
     this.heardAtMs = options.clock.monotonicMs();
     this.keeper = new Keeper({
@@ -79,7 +82,7 @@ class Link {
     });
     this.socket = new WebSocket(workerUrl, {
       headers: { authorization: `Bearer ${token}` },
-      handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
+      ...(ca === null ? {} : { ca }), minVersion: 'TLSv1.2', handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
     });
     this.socket.on('open', () => this.greet());
     this.socket.on('message', (data, isBinary) => this.receive(data, isBinary));
@@ -182,6 +185,20 @@ class Link {
   }
 }
 
+/** Certificates that come with a certificate authority's bundle. */
+const workerCaBytesMax = 4 * 1024 * 1024;
+
+/** Whom the next connection believes; null: nobody, since the file that says it cannot be read just now. */
+async function readTrust({ workerCa, log }: SubscriberOptions): Promise<{ readonly ca: string | null } | null> {
+  if (workerCa === null) return { ca: null };
+  try {
+    return { ca: await readWhole({ file: workerCa, what: 'worker-ca', bytesMax: workerCaBytesMax, parse: (bytes) => bytes.toString('utf8') }) };
+  } catch (thrown) {
+    log.warn('worker-ca-unreadable', { reason: messageOf(thrown) });
+    return null;
+  }
+}
+
 /** Doubles with each failure in a row; jittered, so that a fleet does not dial in step. `random`: from 0 to 1. */
 export function redialDelayMs(failures: number, random: number): number {
   const base = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(failures, 16));
@@ -217,9 +234,13 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
     for (let failures = 0, turn = Math.floor(Math.random() * urls.length); !stop.signal.aborted; turn += 1) {
       const url = urls[turn % urls.length];
       assert(url !== undefined, 'there is a worker to dial');
-      link = new Link(options, follower, url);
-      await link.ended;
-      failures = link.wasFollowing ? 0 : failures + 1;
+      const trust = await readTrust(options);
+      if (stop.signal.aborted) return;
+      if (trust !== null) {
+        link = new Link(options, follower, url, trust.ca);
+        await link.ended;
+      }
+      failures = trust !== null && link?.wasFollowing === true ? 0 : failures + 1;
       if (failures === urls.length) options.log.warn('worker-unreachable', { note: 'serving from what is on disk, trying on' });
       // The next worker is dialed soon; a round of all in vain takes longer each time.
       await sleep(redialDelayMs(Math.floor(failures / urls.length), Math.random()), stop.signal);

@@ -7,6 +7,7 @@ import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
+import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
 import type { Store } from '../store/store';
@@ -22,6 +23,8 @@ export interface WorkerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly version?: string;
+  /** Left out: the nodes' channel is in the clear. */
+  readonly tls?: ServerTls | null;
 }
 
 const heartbeatMsMax = 1_000;
@@ -65,7 +68,7 @@ class RunningWorker {
   private ownRow(): Parameters<Store['nodes']['put']>[0] {
     const { config, version } = this.parts;
     return {
-      id: this.id, role: 'worker', pop: config.pop, addresses: [`ws://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
+      id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
       connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
     };
   }
@@ -101,7 +104,7 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
   };
   const reading = new LogReading({ delivery, changes: store.changes, changePollMs: config.changePollMs, log });
   const publisher = await startWebSocketPublisher({
-    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
   });
   // Several may run on one machine.
   const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`);

@@ -25,7 +25,7 @@ class Worker {
   static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 60_000): Promise<Worker> {
     const worker = new Worker(snapshot);
     worker.publisher = await startWebSocketPublisher({
-      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,
+      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, tls: null, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,
       watch: { changed: (node) => worker.states.set(node.id, node), left: (id) => worker.left.push(id) },
     });
     return worker;
@@ -501,7 +501,7 @@ test('two nodes cannot share a directory, and a bad address is told at once', as
   await expect(startNode('two', worker.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
   const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const start = (changes: object) => startSubscriber({
-    workerUrls: ['ws://127.0.0.1:1'], node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
+    workerUrls: ['ws://127.0.0.1:1'], node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, workerCa: null, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
   });
   await expect(start({ workerUrls: ['ws://127.0.0.1:1', 'nonsense'] })).rejects.toMatchObject({ kind: 'bad-setting' });
   await expect(start({ workerUrls: ['http://127.0.0.1'] })).rejects.toMatchObject({ kind: 'bad-setting' });
