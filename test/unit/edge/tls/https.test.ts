@@ -10,7 +10,7 @@ import { cipherText, securityPolicy } from '../../../../src/edge/tls/security-po
 import { TlsDirectory } from '../../../../src/edge/tls/tls-directory';
 import type { WebSite } from '../../../../src/snapshot/site';
 import { certificateSite, serverCertificate, testAuthority } from '../../../fixtures/certificates';
-import { site } from '../../../fixtures/site';
+import { site, termsOf } from '../../../fixtures/site';
 
 const secret = 'n'.repeat(32);
 const clock = new ManualClock(Date.now(), 0);
@@ -29,10 +29,7 @@ beforeEach(async () => {
   names.clear();
   tenants.clear();
   asked = [];
-  directory = new TlsDirectory(secret, (name) => {
-    const tls = names.get(name)?.tls;
-    return tls === undefined ? null : { ...tls, name, preferred: tenants.get(name) ?? null };
-  }, clock);
+  directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name, tenants.get(name)), clock);
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate(['*.sites.test']), secret))).toBeNull();
   for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true } }));
