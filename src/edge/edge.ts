@@ -12,6 +12,9 @@ import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
 import { startSubscriber } from '../snapshot/subscriber';
+import { AccessLog } from './access-log/access-log';
+import { BucketStore, FolderStore } from './access-log/log-store';
+import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
@@ -57,7 +60,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
-  const sites = new SiteTable();
+  const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
@@ -76,12 +79,22 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
+    const accessLog = await AccessLog.start({
+      dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
+      store: config.accessLogFolder === null ? new BucketStore(origins, endpoints ?? noEndpoints) : new FolderStore(path.resolve(config.accessLogFolder)),
+    });
+    started.push(accessLog);
+    const record = (site: StreamingSite, event: StreamingEvent): void => {
+      if (site.logging === null) return;
+      const nowMs = clock.nowMs();
+      accessLog.write({ distribution: site.id, logging: site.logging, header: streamingHeader }, nowMs, streamingLine(event, identity.pop, nowMs));
+    };
     const shared = {
       bind: config.bind, log, clock,
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
     const listeners: HttpServer[] = [];
     // Both at once: neither takes anybody while the other waits for its last viewer.
     started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
@@ -90,7 +103,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
     listeners.push(secure);
     rtmp = await startRtmpServer({
-      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
@@ -167,21 +180,25 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
-    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
-    if (site.kind === 'certificate') {
-      const reason = this.certificates.put(site);
-      return reason === null ? [] : [{ site: site.id, reason }];
+    const reason = this.refusalOf(site);
+    return reason === null ? [] : [{ site: site.id, reason }];
+  }
+
+  private refusalOf(site: Site): string | null {
+    switch (site.kind) {
+      case 'route': return 'a route is for routers';
+      case 'certificate': return this.certificates.put(site);
+      case 'connection-group': this.sites.putGroup(site); return null;
+      case 'tenant': return this.sites.putTenant(site);
+      case 'web':
+      case 'streaming':
+        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
+        return this.sites.put(site);
     }
-    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
-    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
-    this.cache.retain(site.id, result.spaces);
-    return [];
   }
 
   private drop(id: string): void {
     this.certificates.remove(id);
     this.sites.remove(id);
-    this.cache.retain(id, new Set());
   }
 }
