@@ -9,7 +9,7 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
-import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
+import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
 import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
@@ -29,6 +29,7 @@ import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
+import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
 
@@ -57,7 +58,10 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const sites = new SiteTable();
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+  const origins = new Origins({
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+  });
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
@@ -77,7 +81,6 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
@@ -107,7 +110,7 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
  * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
  * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
  */
-function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
   return (exchange) => {
     const { tls: agreed, host, httpVersion } = exchange.request;
     if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
@@ -118,6 +121,11 @@ function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: I
     exchange.outcome = refusalOutcome('misdirected');
     exchange.answer(page.block, [], page.body, page.body.length);
   };
+}
+
+/** Why viewers cannot be met so, or null. */
+function tlsProblem({ policy, clientAuth }: SiteTls): string | null {
+  return securityPolicy(policy) === undefined ? `security policy ${policy} is not known` : authProblem(clientAuth);
 }
 
 /** Where certificates are put in force. */
@@ -165,7 +173,8 @@ export class EdgeState implements NodeApply {
       const reason = this.certificates.put(site);
       return reason === null ? [] : [{ site: site.id, reason }];
     }
-    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
+    const problem = site.kind === 'web' ? tlsProblem(site.tls) : null;
+    if (problem !== null) return [{ site: site.id, reason: problem }];
     const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
     if ('refused' in result) return [{ site: site.id, reason: result.refused }];
     this.cache.retain(site.id, result.spaces);
