@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
+import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -9,8 +9,12 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
-import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { startSubscriber } from '../snapshot/subscriber';
+import { AccessLog } from './access-log/access-log';
+import { BucketStore, FolderStore } from './access-log/log-store';
+import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
@@ -76,6 +80,16 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
+    const accessLog = await AccessLog.start({
+      dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
+      store: config.accessLogFolder === null ? new BucketStore(origins, endpoints ?? noEndpoints) : new FolderStore(path.resolve(config.accessLogFolder)),
+    });
+    started.push(accessLog);
+    const record = (site: StreamingSite, event: StreamingEvent): void => {
+      if (site.logging === null) return;
+      const nowMs = clock.nowMs();
+      accessLog.write({ distribution: site.id, logging: site.logging, header: streamingHeader }, nowMs, streamingLine(event, identity.pop, nowMs));
+    };
     const shared = {
       bind: config.bind, log, clock,
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
@@ -86,13 +100,13 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
     started.push({ close: () => secure.close(drainMs) });
     rtmp = await startRtmpServer({
-      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
