@@ -59,10 +59,10 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
-  const sites = new SiteTable();
+  const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
   const origins = new Origins({
     clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
   });
@@ -182,22 +182,24 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
-    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
-    if (site.kind === 'certificate') {
-      const reason = this.certificates.put(site);
-      return reason === null ? [] : [{ site: site.id, reason }];
+    const reason = this.refusalOf(site);
+    return reason === null ? [] : [{ site: site.id, reason }];
+  }
+
+  private refusalOf(site: Site): string | null {
+    switch (site.kind) {
+      case 'route': return 'a route is for routers';
+      case 'certificate': return this.certificates.put(site);
+      case 'connection-group': this.sites.putGroup(site); return null;
+      case 'tenant': return this.sites.putTenant(site);
+      case 'web':
+      case 'streaming':
+        return (site.kind === 'web' ? tlsProblem(site.tls) : null) ?? this.sites.put(site);
     }
-    const problem = site.kind === 'web' ? tlsProblem(site.tls) : null;
-    if (problem !== null) return [{ site: site.id, reason: problem }];
-    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
-    this.cache.retain(site.id, result.spaces);
-    return [];
   }
 
   private drop(id: string): void {
     this.certificates.remove(id);
     this.sites.remove(id);
-    this.cache.retain(id, new Set());
   }
 }
