@@ -75,7 +75,7 @@ test('a request over HTTP/2', async () => {
   expect(text).toBe('over 2');
 });
 test('a tenant\'s certificate is shown for the names it covers, its site\'s for all others', async () => {
-  const tls = { certificate: 'own', policy: 'TLSv1.2_2021', http2: true };
+  const tls = { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null };
   for (const name of ['a.sites.test', 'b.sites.test', 'c.sites.test', 'd.sites.test']) names.set(name, site({ tls }));
   expect(directory.put(certificateSite('ones', serverCertificate(['a.sites.test', '*.b.sites.test']), secret))).toBeNull();
   expect(directory.put(certificateSite('wild', serverCertificate(['*.sites.test', 'wild.test']), secret))).toBeNull();
