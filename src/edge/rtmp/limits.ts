@@ -21,8 +21,6 @@ export interface RtmpServerLimits {
   readonly tickMs: number;
   /** A viewer's buffer counts at least for so long, so that the network's moods are not seen. */
   readonly bufferMsMin: number;
-  /** Who has more than this ahead gets one slice at a turn. */
-  readonly eagerMs: number;
   /** What a viewer has that does not say. */
   readonly bufferMsDefault: number;
   /** A stream's name with its query: signed ones have up to 700 characters, and players take up to 4 KB. */
@@ -40,7 +38,6 @@ export const defaultRtmpLimits: RtmpServerLimits = {
   waitingBytesMax: 262_144,
   tickMs: 100,
   bufferMsMin: 1000,
-  eagerMs: 5000,
   bufferMsDefault: 3000,
   nameBytesMax: 8192,
 };

@@ -26,6 +26,8 @@ export interface PlaybackHost {
   /** A play ended early. */
   failed(film: Film | null, name: string, fault: Fault): void;
   happened(event: StreamEvent, stream: LoggedStream): void;
+  /** Has `pump` called when it is this one's turn. */
+  later(playback: Playback): void;
 }
 
 /** A film, and what it was asked for by. */
@@ -70,7 +72,6 @@ export class Playback {
   private playlist: PlayRequest[] = [];
   private turn = 0;
   private waiting = false;
-  private scheduled = false;
   private bufferMs: number;
   private held = false;
   private pausedAtMs = 0;
@@ -273,52 +274,40 @@ export class Playback {
     this.enter('idle');
   }
 
-  /** Sends what is due and may be sent. */
+  /** Something may be sent now, as far as time goes. */
+  get isDue(): boolean {
+    const { scene } = this;
+    return this.mode === 'playing' && !this.waiting && scene !== null && (scene.next === null || this.aheadMs(scene) < this.bufferMs);
+  }
+
+  /** Sends the next slice if it is due and may be sent; those behind it wait for their turn. */
   pump(): void {
-    for (let sent = 0; this.mode === 'playing' && !this.waiting && !this.host.blocked; sent += 1) {
-      const { scene, turn } = this;
-      assert(scene !== null, 'a scene is played');
-      if (sent > 0 && this.aheadMs(scene) > this.host.limits.eagerMs) {
-        this.pumpLater();
-        return;
-      }
-      if (scene.next === null) {
-        this.complete(scene);
-        return;
-      }
-      if (this.aheadMs(scene) >= this.bufferMs) return;
-      const slice = scene.film.slice(scene.next, scene.form);
-      if (!(slice instanceof Promise)) {
-        this.sendSlice(scene, slice);
-        continue;
-      }
-      this.waiting = true;
-      slice.then((made) => {
-        if (turn !== this.turn) return;
-        this.waiting = false;
-        this.sendSlice(scene, made);
-        this.pump();
-      }).catch((thrown: unknown) => {
-        if (turn === this.turn) this.fail(scene, scene.name, thrown);
-        else if (!(thrown instanceof Fault)) throw thrown;
-      });
+    if (!this.isDue || this.host.blocked) return;
+    const { scene, turn } = this;
+    assert(scene !== null, 'a scene is played');
+    if (scene.next === null) {
+      this.complete(scene);
       return;
     }
+    const slice = scene.film.slice(scene.next, scene.form);
+    if (!(slice instanceof Promise)) {
+      this.sendSlice(scene, slice);
+      return;
+    }
+    this.waiting = true;
+    slice.then((made) => {
+      if (turn !== this.turn) return;
+      this.waiting = false;
+      this.sendSlice(scene, made);
+    }).catch((thrown: unknown) => {
+      if (turn === this.turn) this.fail(scene, scene.name, thrown);
+      else if (!(thrown instanceof Fault)) throw thrown;
+    });
   }
 
   /** How much more was sent than has been watched. */
   private aheadMs(scene: Scene): number {
     return scene.sentMs - scene.fromMs - (this.host.nowMs - scene.startedAtMs);
-  }
-
-  /** Others go first: hundreds who fill buffers of hours would hold up those who wait for their first frame. */
-  private pumpLater(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      this.pump();
-    });
   }
 
   private sendSlice(scene: Scene, slice: FilmSlice): void {
@@ -328,9 +317,9 @@ export class Playback {
     scene.sentMs = slice.timesMs[last < 0 ? slice.timesMs.length - 1 : last] ?? scene.sentMs;
     scene.sentBytes += bytes.length;
     if (bytes.length > 0) this.host.send(bytes);
-    if (scene.transition === null) return;
-    this.host.send(say(this.stream, Math.max(0, scene.sentMs - scene.form.baseMs), playStatus('NetStream.Play.TransitionComplete', [['details', scene.transition]])));
+    if (scene.transition !== null) this.host.send(say(this.stream, Math.max(0, scene.sentMs - scene.form.baseMs), playStatus('NetStream.Play.TransitionComplete', [['details', scene.transition]])));
     scene.transition = null;
+    if (this.isDue) this.host.later(this);
   }
 
   private complete(scene: Scene): void {

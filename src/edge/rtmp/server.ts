@@ -19,6 +19,7 @@ import type { MediaSource } from './media-source';
 import { Session, type Carrier, type SessionHost } from './session';
 import type { StreamName } from './stream-name';
 import { Tunnel, type TunnelHost } from './tunnel';
+import { Turns } from './turns';
 
 export interface RtmpServerOptions {
   readonly bind: string;
@@ -50,6 +51,7 @@ class Host implements SessionHost, TunnelHost {
   readonly sessions = new Map<Session, string>();
   readonly sockets = new Set<Socket>();
   readonly tunnel: Tunnel;
+  readonly turns = new Turns(this);
   nowMs: number;
   /** Closed unheard since the last report, because too many were open. */
   turnedAway = 0;

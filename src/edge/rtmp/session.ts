@@ -18,6 +18,7 @@ import type { RtmpServerLimits } from './limits';
 import { Playback, type FoundFilm, type PlaybackHost } from './playback';
 import { numberOr, play2Request, playRequest } from './play-request';
 import { connectAnswer, connectRefusal, onStatus, result, say } from './replies';
+import type { Turns } from './turns';
 import { extensionOf, readStreamName, type StreamName } from './stream-name';
 
 /** What carries the bytes: a socket, or a tunnel through HTTP. */
@@ -40,6 +41,7 @@ export interface SessionHost {
   readonly log: Log;
   /** Monotonic, as of the last tick or read. */
   nowMs: number;
+  readonly turns: Turns;
   random(bytes: number): Buffer;
   findSite: StreamingLookup;
   /** Why a viewer may not play what a name means; null: it may. */
@@ -122,7 +124,7 @@ export class Session {
       if (nowMs - this.openedAtMs > limits.connectMs) this.cut('connect-timeout');
       return;
     }
-    for (const playback of this.streams.values()) playback.pump();
+    for (const playback of this.streams.values()) if (playback.isDue && !this.blocked) this.host.turns.add(playback);
     const quietMs = nowMs - this.movedAtMs;
     const paused = [...this.streams.values()].some((playback) => playback.isHeld);
     if (quietMs > (paused ? limits.pausedMs : limits.quietMs)) this.cut('quiet');
@@ -282,6 +284,7 @@ export class Session {
       find: (name: string) => this.find(name),
       failed: (film, name, fault) => this.playFailed(film, name, fault),
       happened: (event, stream) => this.record(event, stream),
+      later: (playback) => this.host.turns.add(playback),
     };
   })();
 
