@@ -1,9 +1,9 @@
 // Streaming: 1,000 viewers of one film beside nginx-rtmp, and how soon and at what cost to its bucket a cold film begins.
 //
-//   node bench/streaming.mjs [--viewers 1000] [--rounds 2] [--watch 20] [--only crowd|cold|idle]
+//   node bench/streaming.mjs [--viewers 1000] [--rounds 2] [--watch 20] [--only crowd|cold|idle] [--nice -15]
 //
 // Servers have one core, the players (a process of their own, which looks at headers only) the other. nginx-rtmp plays from its disk, which is what it
-// is good at; Edgefront from its cache, which the first viewer filled.
+// is good at; Edgefront from its cache, which the first viewer filled. `--nice`: priority of servers and players alike, for machines that are busy otherwise.
 import { execFileSync, fork } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,6 +20,7 @@ const viewers = Number(option('viewers', 1000));
 const rounds = Number(option('rounds', 2));
 const watchMs = Number(option('watch', 20)) * 1000;
 const only = option('only', null);
+const niceness = option('nice', '0');
 const arrivalsMs = { 'over 10 s': 10_000, 'all at once': 0 };
 const [serverCore, playerCore] = ['0', '1'];
 const slowBytesPerS = 4 * 1_048_576;
@@ -63,6 +64,11 @@ function cpuS(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
+/** Onto its core, in its priority. */
+function settle(pid, core) {
+  execFileSync('taskset', ['-a', '-p', '-c', core, String(pid)], { stdio: 'ignore' });
+  execFileSync('renice', ['-n', niceness, '-p', String(pid)], { stdio: 'ignore' });
+}
 const cpuOf = ({ pids }) => pids.reduce((sum, pid) => sum + cpuS(pid), 0);
 const residentMb = ({ pids }) => pids.reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), 0) / 1000;
 const round = (value, digits = 0) => Number(value.toFixed(digits));
@@ -82,7 +88,7 @@ async function crowd(place, system, arrivalMs) {
   const before = cpuOf(system);
   const child = fork(crowdFile, [JSON.stringify({ target: system.target, viewers, arrivalMs, watchMs })], { execArgv: ['--max-semi-space-size=64'] });
   place.onClose(() => child.kill());
-  execFileSync('taskset', ['-a', '-p', '-c', playerCore, String(child.pid)], { stdio: 'ignore' });
+  settle(child.pid, playerCore);
   let steadyFrom = 0;
   let steadyCpuS = 0;
   const result = await new Promise((resolve, reject) => {
@@ -100,7 +106,7 @@ async function crowd(place, system, arrivalMs) {
 async function crowds(place, systems) {
   const results = [];
   for (const system of systems) {
-    system.pids.forEach((pid) => execFileSync('taskset', ['-a', '-p', '-c', serverCore, String(pid)], { stdio: 'ignore' }));
+    system.pids.forEach((pid) => settle(pid, serverCore));
     await firstFrame(system.target);
   }
   for (let n = 0; n < rounds; n += 1) {

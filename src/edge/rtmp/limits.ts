@@ -19,6 +19,8 @@ export interface RtmpServerLimits {
   readonly waitingBytesMax: number;
   /** How often viewers are looked at: one timer for all of them. */
   readonly tickMs: number;
+  /** The end is said so much later than the last frame was sent. */
+  readonly endDelayMs: number;
   /** A viewer's buffer counts at least for so long, so that the network's moods are not seen. */
   readonly bufferMsMin: number;
   /** What a viewer has that does not say. */
@@ -37,6 +39,8 @@ export const defaultRtmpLimits: RtmpServerLimits = {
   playlistMax: 64,
   waitingBytesMax: 262_144,
   tickMs: 100,
+  // GStreamer drops a frame that it has not passed on when the end comes right behind it.
+  endDelayMs: 200,
   bufferMsMin: 1000,
   bufferMsDefault: 3000,
   nameBytesMax: 8192,

@@ -55,6 +55,8 @@ interface Scene {
   sentMs: number;
   readonly stopMs: number;
   sentBytes: number;
+  /** When something was last sent. */
+  sentAtMs: number;
   /** The name that was switched to, until the first of it is sent. */
   transition: string | null;
 }
@@ -154,7 +156,7 @@ export class Playback {
     const startedAtMs = previous === null ? this.host.nowMs : previous.startedAtMs + endMsOf(previous) - previous.fromMs;
     this.scene = {
       film, name: request.name, logged: this.loggedOf(found), form: { baseMs: start.timestampMs - before, stream }, next: start.position, fromMs: start.timestampMs,
-      startedAtMs, sentMs: start.timestampMs, stopMs: request.startMs + request.lengthMs, sentBytes: 0, transition: null,
+      startedAtMs, sentMs: start.timestampMs, stopMs: request.startMs + request.lengthMs, sentBytes: 0, sentAtMs: this.host.nowMs, transition: null,
     };
     const reset = request.transition === 'reset' ? [onStatus('status', 'NetStream.Play.Reset', 'Playing and resetting the stream.', request.name)] : [];
     const opening = say(stream, before,
@@ -277,7 +279,9 @@ export class Playback {
   /** Something may be sent now, as far as time goes. */
   get isDue(): boolean {
     const { scene } = this;
-    return this.mode === 'playing' && !this.waiting && scene !== null && (scene.next === null || this.aheadMs(scene) < this.bufferMs);
+    if (this.mode !== 'playing' || this.waiting || scene === null) return false;
+    if (scene.next !== null) return this.aheadMs(scene) < this.bufferMs;
+    return this.playlist.length > 0 || this.host.nowMs - scene.sentAtMs >= this.host.limits.endDelayMs;
   }
 
   /** Sends the next slice if it is due and may be sent; those behind it wait for their turn. */
@@ -316,6 +320,7 @@ export class Playback {
     scene.next = last < 0 ? slice.next : null;
     scene.sentMs = slice.timesMs[last < 0 ? slice.timesMs.length - 1 : last] ?? scene.sentMs;
     scene.sentBytes += bytes.length;
+    scene.sentAtMs = this.host.nowMs;
     if (bytes.length > 0) this.host.send(bytes);
     if (scene.transition !== null) this.host.send(say(this.stream, Math.max(0, scene.sentMs - scene.form.baseMs), playStatus('NetStream.Play.TransitionComplete', [['details', scene.transition]])));
     scene.transition = null;

@@ -426,3 +426,14 @@ test('every event is recorded, with who it is and how much it has taken', async 
   expect((await RtmpViewer.connected(host, { app: 'x' })).carrier.ended).toBe('ended');
   expect(host.recorded).toHaveLength(7);
 });
+
+test('the end comes a moment after the last frame: players drop what they have not shown yet', async () => {
+  const viewer = await RtmpViewer.ready(hostWith({ endDelayMs: 200 }));
+  await bufferMs(viewer, 36_000_000);
+  await viewer.on(1, 'play', 'mp4:dir/film.mp4');
+  expect(RtmpViewer.media(viewer.taken())).toHaveLength((await tagsOf(film)).length);
+  await viewer.tick(199);
+  expect(viewer.taken()).toEqual([]);
+  await viewer.tick(1);
+  expect(codes(viewer)).toEqual(['NetStream.Play.Stop']);
+});
