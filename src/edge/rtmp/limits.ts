@@ -13,6 +13,8 @@ export interface RtmpServerLimits {
   readonly pausedMs: number;
   /** Streams of one connection; Flash opens one for each thing it shows at once. */
   readonly streamsMax: number;
+  /** Names of one connection that are looked up at once. */
+  readonly findsMax: number;
   /** What may wait in one stream's playlist. */
   readonly playlistMax: number;
   /** While more waits to be taken, nothing is added: what a viewer that does not read can cost, but for one slice. */
@@ -36,6 +38,7 @@ export const defaultRtmpLimits: RtmpServerLimits = {
   quietMs: 600_000,
   pausedMs: 14_400_000,
   streamsMax: 8,
+  findsMax: 16,
   playlistMax: 64,
   waitingBytesMax: 262_144,
   tickMs: 100,

@@ -79,9 +79,12 @@ class Host implements SessionHost, TunnelHost {
     socket.on('data', (bytes) => {
       this.readClock();
       session.receive(bytes);
+      // Who asks and does not take the answers is heard again once it takes them: what waits for it stays bounded, whatever it asks.
+      if (socket.writableLength > this.limits.waitingBytesMax) socket.pause();
     });
     socket.on('drain', () => {
       this.readClock();
+      socket.resume();
       session.drained();
     });
     // What went wrong is of no use to anybody: the close that follows is what counts.

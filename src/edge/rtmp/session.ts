@@ -76,6 +76,8 @@ export class Session {
   private viewer: StreamingViewer | null = null;
   private readonly streams = new Map<number, Playback>();
   private streamsOpened = 0;
+  /** Names that are looked up. */
+  private finds = 0;
   private receivedBytes = 0;
   private acknowledgedBytes = 0;
   /** How much the viewer sends before it wants to hear of it; null: it did not say. */
@@ -300,8 +302,14 @@ export class Session {
     if (site === null || site === 'web') throw new Fault('access-denied', 'caller', 'the distribution is not served any more');
     const refusal = site.closed ?? this.host.nameRefusal(site, read, this.carrier.address);
     if (refusal !== null) throw new Fault('access-denied', 'caller', refusal);
-    const { film, key } = await this.host.films.find(site, read.keys);
-    return { film, name: read, extension: extensionOf(key) };
+    if (this.finds >= this.host.limits.findsMax) throw new Fault('rtmp-too-many-finds', 'caller', 'too many names are looked up already');
+    this.finds += 1;
+    try {
+      const { film, key } = await this.host.films.find(site, read.keys);
+      return { film, name: read, extension: extensionOf(key) };
+    } finally {
+      this.finds -= 1;
+    }
   }
 
   private playFailed(film: FoundFilm['film'] | null, name: string, fault: Fault): void {

@@ -84,6 +84,34 @@ test('so many from one address, and one more when one is gone', async () => {
   for (const socket of [...sockets, fifth]) socket.destroy();
 });
 
+test('a viewer that asks and does not take the answers is not heard until it does', async () => {
+  const socket = net.connect(rtmp.port, '127.0.0.1');
+  socket.pause();
+  socket.write(opening);
+  const asked = Buffer.concat(Array.from({ length: 1000 }, () => command('x', 1, [])));
+  for (let n = 0; n < 600; n += 1) socket.write(asked);
+  // The system's own buffers take some megabytes; then nothing goes on.
+  const quiet = async (value: () => number): Promise<number> => {
+    for (let before = -1; ;) {
+      if (value() === before) return before;
+      before = value();
+      await new Promise((resolve) => { setTimeout(resolve, 300); });
+    }
+  };
+  expect(await quiet(() => socket.writableLength)).toBeGreaterThan(1_000_000);
+  let bytes = 0;
+  const enough = new Promise<void>((resolve) => {
+    socket.on('data', (piece) => {
+      bytes += piece.length;
+      if (bytes > 30_000_000) resolve();
+    });
+  });
+  socket.resume();
+  await enough;
+  socket.on('error', () => {});
+  socket.destroy();
+}, 60_000);
+
 test('closing cuts viewers off', async () => {
   const socket = net.connect(rtmp.port, '127.0.0.1').on('error', () => {});
   socket.write(hello);
