@@ -1,24 +1,27 @@
 // The worker process: reads the change log, keeps every node up to date, settles statuses.
 //
 // Several workers do no harm: each has its own nodes and all settle from the same rows. A node is told by one of them.
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock';
-import type { Config } from '../base/config';
+import { secretsOf, type Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
-import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
+import { Sealer, storedKeysPurpose } from '../base/sealed';
 import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
+import { NodeGate } from '../snapshot/node-gate';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
-import type { Store } from '../store/store';
-import type { KeyExchange } from './compile';
+import type { NodeSighting, Store } from '../store/store';
 import { Delivery } from './deliver';
+import { enrolmentHandler } from './enrol';
+import { FleetKeyRing } from './fleet-keys';
 import { fleetListOf } from './fleet-list';
 import { LogReading } from './log-reading';
 import { Settler } from './settle';
 
 export interface WorkerParts {
-  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'secretsKey' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
+  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'nodeSecretPrevious' | 'secretsKey' | 'secretsKeyPrevious' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,7 +42,9 @@ class RunningWorker {
     private readonly reading: LogReading,
     private readonly settler: Settler,
     private readonly publisher: Publisher,
+    private readonly renewKeys: () => Promise<void>,
     private readonly id: string,
+    private readonly teller: string,
   ) {}
 
   start(): void {
@@ -61,15 +66,17 @@ class RunningWorker {
     for (const node of this.publisher.nodes()) this.settler.changed(node);
     this.settler.settle();
     const { nodes } = this.parts.store;
-    await nodes.put(this.ownRow());
+    await nodes.put([this.ownRow()], this.teller);
     this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
+    this.publisher.recheck(await this.parts.store.enrolments.keys());
+    await this.renewKeys();
   }
 
-  private ownRow(): Parameters<Store['nodes']['put']>[0] {
+  private ownRow(): NodeSighting {
     const { config, version } = this.parts;
     return {
       id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0,
     };
   }
 
@@ -78,23 +85,25 @@ class RunningWorker {
     await this.reading.close();
     await this.publisher.close();
     await this.settler.idle();
-    await this.parts.store.nodes.remove(this.id).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
+    await this.parts.store.nodes.remove(this.id, this.teller).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
   }
-}
-
-function keyExchangeOf(secretsKey: string | null, nodeSecret: string): KeyExchange | null {
-  return secretsKey === null ? null : { stored: new Sealer(secretsKey, storedKeysPurpose), nodes: new Sealer(nodeSecret, nodeKeysPurpose) };
 }
 
 /**
  * Loads what there is, opens the nodes' channel and follows the log until closed.
- * @throws Fault `bad-setting` without a node secret, `port-in-use`, or what the store throws
+ * @throws Fault `bad-setting` without a key for secrets, `port-in-use`, or what the store throws
  */
 export async function startWorker(parts: WorkerParts): Promise<Service & { readonly port: number }> {
   const { config, store, clock, log } = parts;
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const delivery = await Delivery.load(store.changes, log, keyExchangeOf(config.secretsKey, config.nodeSecret));
-  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, log });
+  const secretsKeys = secretsOf(config, 'secretsKey');
+  if (secretsKeys.length === 0) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_SECRETS_KEY is needed: private keys and the fleet\'s keys are encrypted under it');
+  const stored = new Sealer(secretsKeys, storedKeysPurpose);
+  const ring = await FleetKeyRing.load(store, stored);
+  let tellKeys = (): void => {};
+  const renew = async (): Promise<void> => { if (await ring.refresh()) tellKeys(); };
+  const delivery = await Delivery.load(store.changes, log, { stored, nodes: ring, renew });
+  const teller = randomUUID();
+  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, teller, clock, log });
   await settler.begin();
   // Once the worker stops, its closing the channel says nothing about the nodes.
   let stopping = false;
@@ -103,11 +112,14 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
     left: (id) => { if (!stopping) settler.left(id); },
   };
   const reading = new LogReading({ delivery, changes: store.changes, changePollMs: config.changePollMs, log });
+  const gate = new NodeGate({ secrets: secretsOf(config, 'nodeSecret'), keyOf: (node) => store.enrolments.keyOf(node), clock });
   const publisher = await startWebSocketPublisher({
-    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    gate, fleetKeys: () => ring.all, others: enrolmentHandler({ store, gate, log }),
   });
+  tellKeys = () => publisher.tellKeys();
   // Several may run on one machine.
-  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`);
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, `worker-${hostname()}-${publisher.port}`, teller);
   await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();

@@ -1,4 +1,5 @@
 // The worker whole: a real store, real sockets, nodes that come, refuse, lag and die.
+import { Client } from 'pg';
 import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import type { Service } from '../../../src/base/service';
@@ -15,7 +16,7 @@ let worker: Service & { readonly port: number };
 const nodes: FleetNode[] = [];
 const raws: RawNode[] = [];
 
-const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, secretsKey: null, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
+const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, nodeSecretPrevious: null, secretsKey: 'k'.repeat(32), secretsKeyPrevious: null, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
 const start = (changes: Partial<typeof config> = {}) => startWorker({ config: { ...config, ...changes }, store, clock: systemClock, log: silentLog });
 const node = async (...args: Parameters<typeof startNode>): Promise<FleetNode> => {
   const made = await startNode(...args);
@@ -33,7 +34,10 @@ beforeAll(async () => { database = await freshDatabase(); });
 afterAll(() => database.close());
 beforeEach(async () => {
   store = await openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
-  for (const left of await store.nodes.list(1)) await store.nodes.remove(left.id);
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('DELETE FROM "node"');
+  await client.end();
   worker = await start();
 });
 afterEach(async () => {
@@ -197,5 +201,5 @@ test('many writers and a node that comes and goes: at the end every node has exa
 
 test('it shows itself while it runs, and needs a secret', async () => {
   expect((await store.nodes.list(config.nodeLostMs)).filter((row) => row.role === 'worker')).toMatchObject([{ live: true, connected: true }]);
-  await expect(startWorker({ config: { ...config, nodeSecret: null }, store, clock: systemClock, log: silentLog })).rejects.toMatchObject({ kind: 'bad-setting' });
+  await expect(startWorker({ config: { ...config, secretsKey: null }, store, clock: systemClock, log: silentLog })).rejects.toMatchObject({ kind: 'bad-setting' });
 });
