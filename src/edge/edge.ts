@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Clock } from '../base/clock';
 import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
-import { Fault } from '../base/fault';
+import { codeOf, Fault, messageOf } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
@@ -17,6 +17,7 @@ import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
+import { Disk } from './disk/disk';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
 import { startHttpServer } from './http/server';
@@ -54,7 +55,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
-  const cache = new Cache<OriginFetch>(config.cacheBytes);
+  const disk = await openDisk({ config, clock, log });
+  const cache = new Cache<OriginFetch>(config.cacheBytes, disk);
   const sites = new SiteTable();
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
@@ -71,7 +73,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
+  const started: Service[] = [...(disk === null ? [] : [disk]), { close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const shared = {
       bind: config.bind, log, clock,
@@ -96,6 +98,18 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   } catch (thrown) {
     await closeAll(started);
     throw thrown;
+  }
+}
+
+/** A disk that cannot be used costs an edge its second tier, not its viewers. */
+async function openDisk({ config, clock, log }: EdgeParts): Promise<Disk | null> {
+  if (config.diskCacheBytes === 0) return null;
+  const dir = path.join(config.dataDir, 'cache');
+  try {
+    return await Disk.open({ dir, bytesMax: config.diskCacheBytes, clock, log });
+  } catch (thrown) {
+    log.error('disk-not-opened', { dir, code: codeOf(thrown) ?? 'unknown', reason: messageOf(thrown), note: 'objects are kept in memory only' });
+    return null;
   }
 }
 
@@ -137,7 +151,10 @@ export class EdgeState implements NodeApply {
 
   restore(sites: readonly Site[]): void {
     for (const site of sites) this.put(site);
+    this.cache.restored();
   }
+
+  settled(): Promise<void> { return this.cache.settled(); }
 
   replaceAll(sites: readonly Site[], dropCache: boolean): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();

@@ -28,6 +28,9 @@ export class Space<F extends InFlight = InFlight> {
   readonly variants = new Map<string, VariantSet>();
   /** Objects whose key holds more than their purge path, by that path. */
   readonly byPath = new Map<string, Set<StoredObject>>();
+  /** Keys whose answer is being brought back from disk. */
+  readonly recalls = new Map<string, Promise<void>>();
   dropped = false;
-  constructor(readonly site: string, readonly purges: PurgeIndex) {}
+  /** @param generation what it is called on disk; null: nothing of it is kept there */
+  constructor(readonly site: string, readonly purges: PurgeIndex, public generation: string | null = null) {}
 }
