@@ -172,9 +172,11 @@ export class RecordStore {
   private async load(number: number): Promise<void> {
     const { dir, log, openWith = openFile } = this.options;
     try {
-      const { segment, entries } = await Segment.load(dir, number, openWith);
-      this.segments.push(segment);
-      for (const { kind, slot, unit } of entries) this.apply(kind, slot, { segment: number, unit });
+      const place = { segment: number, unit: 0 };
+      this.segments.push(await Segment.load(dir, number, openWith, ({ kind, slot, unit }) => {
+        place.unit = unit;
+        this.apply(kind, slot, place);
+      }));
     } catch (thrown) {
       log.warn('disk-segment-unreadable', { segment: number, reason: messageOf(thrown) });
       await rm(path.join(dir, segmentName(number)), { force: true }).catch(() => {});

@@ -66,8 +66,11 @@ export class Segment {
     return new Segment(dir, number, await openWith(path.join(dir, segmentName(number)), 'wx+'));
   }
 
-  /** Opens one of an earlier run and tells what is in it, by its table or, where there is none, record by record up to the first that is not whole. */
-  static async load(dir: string, number: number, openWith: OpenFile): Promise<{ readonly segment: Segment; readonly entries: readonly Entry[] }> {
+  /**
+   * Opens one of an earlier run and tells what is in it, by its table or, where there is none, record by record up to the first that is not whole.
+   * @param tell is given the same object each time
+   */
+  static async load(dir: string, number: number, openWith: OpenFile, tell: (entry: Entry) => void): Promise<Segment> {
     const file = path.join(dir, segmentName(number));
     const segment = new Segment(dir, number, await openWith(file, 'r'));
     try {
@@ -76,12 +79,13 @@ export class Segment {
         segment.ended = table.segmentBytes;
         segment.oldest = table.oldestSeq;
         segment.mode = 'sealed';
-        return { segment, entries: table.entries };
+        eachOf(table, tell);
+        return segment;
       }
       await segment.scan();
-      const { entries } = segment;
+      for (const entry of segment.entries) tell(entry);
       await segment.seal();
-      return { segment, entries };
+      return segment;
     } catch (thrown) {
       await segment.handle.close();
       throw thrown;
@@ -145,7 +149,10 @@ export class Segment {
   /** Its table. @returns nothing when it cannot be read */
   async entriesOf(): Promise<readonly Entry[]> {
     if (this.entries.length > 0) return this.entries;
-    return (await readTable(path.join(this.dir, `${segmentName(this.number)}.table`)))?.entries ?? [];
+    const table = await readTable(path.join(this.dir, `${segmentName(this.number)}.table`));
+    const entries: Entry[] = [];
+    if (table !== null) eachOf(table, (entry) => entries.push({ ...entry, slot: { ...entry.slot } }));
+    return entries;
   }
 
   async discard(): Promise<void> {
@@ -204,7 +211,8 @@ async function writeRest(handle: FileHandle, rest: Buffer, position: number): Pr
   }
 }
 
-interface Table { readonly entries: readonly Entry[]; readonly segmentBytes: number; readonly oldestSeq: number }
+/** As it stands in its file; a million entries are read in a moment, since nothing is made of them. */
+interface Table { readonly bytes: Buffer; readonly count: number; readonly segmentBytes: number; readonly oldestSeq: number }
 
 function tableOf(entries: readonly Entry[], segmentBytes: number, oldestSeq: number): Buffer {
   const bytes = Buffer.alloc(tableHeadBytes + entries.length * entryBytes + 4);
@@ -234,13 +242,19 @@ async function readTable(file: string): Promise<Table | null> {
   if (bytes === null || bytes.length < tableHeadBytes + 4 || bytes.readUInt32BE(0) !== tableMagic) return null;
   const count = bytes.readUInt32BE(4);
   if (bytes.length !== tableHeadBytes + count * entryBytes + 4 || crc32(bytes.subarray(0, bytes.length - 4)) !== bytes.readUInt32BE(bytes.length - 4)) return null;
-  const entries = Array.from({ length: count }, (_, i): Entry => {
-    const at = tableHeadBytes + i * entryBytes;
-    return {
-      kind: bytes.readUInt32BE(at) as RecordKind,
-      slot: { pathHigh: bytes.readUInt32BE(at + 4), pathLow: bytes.readUInt32BE(at + 8), key: bytes.readUInt32BE(at + 12) },
-      unit: bytes.readUInt32BE(at + 16), bytes: bytes.readUInt32BE(at + 20),
-    };
-  });
-  return { entries, segmentBytes: bytes.readDoubleBE(8), oldestSeq: bytes.readDoubleBE(16) };
+  return { bytes, count, segmentBytes: bytes.readDoubleBE(8), oldestSeq: bytes.readDoubleBE(16) };
+}
+
+function eachOf({ bytes, count }: Table, tell: (entry: Entry) => void): void {
+  const slot = { pathHigh: 0, pathLow: 0, key: 0 };
+  const entry = { kind: RecordKind.object as RecordKind, slot, unit: 0, bytes: 0 };
+  for (let i = 0, at = tableHeadBytes; i < count; i += 1, at += entryBytes) {
+    entry.kind = bytes.readUInt32BE(at) as RecordKind;
+    slot.pathHigh = bytes.readUInt32BE(at + 4);
+    slot.pathLow = bytes.readUInt32BE(at + 8);
+    slot.key = bytes.readUInt32BE(at + 12);
+    entry.unit = bytes.readUInt32BE(at + 16);
+    entry.bytes = bytes.readUInt32BE(at + 20);
+    tell(entry);
+  }
 }
