@@ -60,7 +60,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const identity = new Identity(node, config.pop);
   const disk = await openDisk({ config, clock, log });
   const cache = new Cache<OriginFetch>(config.cacheBytes, disk);
-  const sites = new SiteTable();
+  const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
@@ -93,7 +93,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
@@ -164,7 +164,7 @@ export class EdgeState implements NodeApply {
 
   restore(sites: readonly Site[]): void {
     for (const site of sites) this.put(site);
-    this.cache.restored();
+    this.cache.restored(new Set(this.sites.ids()));
   }
 
   settled(): Promise<void> { return this.cache.settled(); }
@@ -191,21 +191,25 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
-    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
-    if (site.kind === 'certificate') {
-      const reason = this.certificates.put(site);
-      return reason === null ? [] : [{ site: site.id, reason }];
+    const reason = this.refusalOf(site);
+    return reason === null ? [] : [{ site: site.id, reason }];
+  }
+
+  private refusalOf(site: Site): string | null {
+    switch (site.kind) {
+      case 'route': return 'a route is for routers';
+      case 'certificate': return this.certificates.put(site);
+      case 'connection-group': this.sites.putGroup(site); return null;
+      case 'tenant': return this.sites.putTenant(site);
+      case 'web':
+      case 'streaming':
+        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
+        return this.sites.put(site);
     }
-    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
-    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
-    this.cache.retain(site.id, result.spaces);
-    return [];
   }
 
   private drop(id: string): void {
     this.certificates.remove(id);
     this.sites.remove(id);
-    this.cache.retain(id, new Set());
   }
 }

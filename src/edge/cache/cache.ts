@@ -58,20 +58,37 @@ export class Cache<F extends InFlight = InFlight> {
   /** Seq of the newest purge in force, of any site. */
   get seq(): number { return this.newestSeq; }
 
-  /** The space of a site under an origin configuration, made when there is none. Others of the site are dropped by `retain`. */
-  space(site: string, origin: string): Space<F> {
+  /**
+   * The space of a site under an origin configuration, made when there is none. Others of the site are dropped by `retain`.
+   * @param within the site that this one is a tenant of: its purges are in force here, too
+   */
+  space(site: string, origin: string, within?: string): Space<F> {
     let ofSite = this.spaces.get(site);
     if (ofSite === undefined) this.spaces.set(site, ofSite = new Map<string, Space<F>>());
-    let space = ofSite.get(origin);
-    if (space === undefined) {
-      const purges = this.indexOf(site);
-      ofSite.set(origin, space = new Space<F>(site, purges, this.disk?.claim(site, origin, purges) ?? null));
-    }
+    const outer = within === undefined ? null : this.indexOf(within);
+    const known = ofSite.get(origin);
+    // Of a site that went and came back, the purges in between are not known.
+    if (known !== undefined && known.outer === outer) return known;
+    if (known !== undefined) known.dropped = true;
+    const space = new Space<F>(site, this.indexOf(site), outer);
+    space.generation = this.disk?.claim(space, origin, within) ?? null;
+    ofSite.set(origin, space);
     return space;
+  }
+
+  /** Forgets a site that has nothing stored and nothing to be joined; it begins anew when it is asked for again. */
+  forgetIdle(site: string): void {
+    for (const space of this.spaces.get(site)?.values() ?? []) if (!space.isIdle) return;
+    this.retainInMemory(site, new Set());
   }
 
   /** Keeps these spaces of a site and drops its others; none kept: the site is forgotten. */
   retain(site: string, kept: ReadonlySet<Space<F>>): void {
+    this.retainInMemory(site, kept);
+    this.disk?.retain(site, this.spaces.get(site)?.keys() ?? []);
+  }
+
+  private retainInMemory(site: string, kept: ReadonlySet<Space<F>>): void {
     const ofSite = this.spaces.get(site);
     if (ofSite === undefined) return;
     for (const [origin, space] of ofSite) {
@@ -79,7 +96,6 @@ export class Cache<F extends InFlight = InFlight> {
       space.dropped = true;
       ofSite.delete(origin);
     }
-    this.disk?.retain(site, ofSite.keys());
     if (ofSite.size === 0) {
       this.spaces.delete(site);
       this.indexes.delete(site);
@@ -99,8 +115,8 @@ export class Cache<F extends InFlight = InFlight> {
     this.scheduleSweep();
   }
 
-  /** Every site of before the start has its spaces again. */
-  restored(): void { this.disk?.restored((site) => this.spaces.has(site)); }
+  /** The sites of before the start are in force again, and no others. */
+  restored(sites: ReadonlySet<string>): void { this.disk?.restored(sites); }
 
   /** Resolves once purges and dropped spaces count for what is on disk, too. */
   async settled(): Promise<void> { await this.disk?.settled(); }
@@ -120,23 +136,20 @@ export class Cache<F extends InFlight = InFlight> {
   /** Puts an invalidation in force. */
   purge(purge: Purge): void {
     // Nothing of a site that this edge does not serve can be in the cache, and its index would never be freed.
-    const ofSite = this.spaces.get(purge.site);
-    if (ofSite === undefined && this.disk?.knows(purge.site) === true) this.disk.addPurge(purge);
-    if (ofSite === undefined) return;
-    for (const space of ofSite.values()) space.failures.clear();
     this.newestSeq = Math.max(this.newestSeq, purge.seq);
+    if (this.disk?.knows(purge.site) === true) this.disk.addPurge(purge);
+    if (!this.spaces.has(purge.site)) return;
     const index = this.indexOf(purge.site);
     index.add(purge.seq, purge.paths, purge.tags);
-    this.disk?.addPurge(purge);
-    if (this.disk !== null && index.size > purgesForDiskMax) this.renewOnDisk(this.disk, purge.site, ofSite);
+    if (this.disk !== null && index.size > purgesForDiskMax) this.renewOnDisk(this.disk, purge.site);
     this.scheduleSweep();
   }
 
   /** So many purges are kept for what is on disk that it is cheaper to fetch it again. */
-  private renewOnDisk(disk: Disk, site: string, ofSite: ReadonlyMap<string, Space<F>>): void {
-    disk.retain(site, []);
-    for (const [origin, space] of ofSite) space.generation = disk.claim(site, origin, space.purges);
-    disk.setFloor(site, this.newestSeq);
+  private renewOnDisk(disk: Disk, site: string): void {
+    for (const affected of disk.renew(site, this.newestSeq)) {
+      for (const [origin, space] of this.spaces.get(affected) ?? []) space.generation = disk.claim(space, origin, affected === site ? undefined : site);
+    }
   }
 
   /** A fetch begins; its object is compared with every purge from now on. */
@@ -407,7 +420,7 @@ export class Cache<F extends InFlight = InFlight> {
 
   private sweepSlice(): void {
     if (this.sweepSeqs === null) {
-      this.sweepSeqs = new Map([...this.indexes].map(([site, index]) => [site, index.newestSeq]));
+      this.sweepSeqs = new Map([...this.indexes].flatMap(([site, index]) => (index.size === 0 ? [] : [[site, index.newestSeq]])));
       this.sweepAt = this.list.newestItem;
     }
     for (let visited = 0; visited < sweepSliceObjects && this.sweepAt !== null; visited += 1) {

@@ -11,7 +11,7 @@ import { codeOf, messageOf } from '../../base/fault';
 import type { Log } from '../../base/log';
 import { field } from '../../protocol/http/fields';
 import type { Purge } from '../../snapshot/site';
-import type { PurgeIndex } from '../cache/purge-index';
+import type { Purges, Space } from '../cache/space';
 import type { Freshness, StoredObject } from '../cache/stored-object';
 import { Ledger } from './ledger';
 import { descriptionVersion, slotKeyOf, type Description } from './record';
@@ -51,14 +51,14 @@ export class Disk {
   private constructor(
     private readonly options: DiskOptions, private readonly ledger: Ledger, private readonly records: RecordStore,
     /** By generation: the purges its answers are compared with. */
-    private readonly indexes: Map<string, PurgeIndex>,
+    private readonly indexes: Map<string, Purges>,
   ) {}
 
   /** @throws the file system's error */
   static async open(options: DiskOptions): Promise<Disk> {
     const { dir, bytesMax, log, openWith } = options;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const indexes = new Map<string, PurgeIndex>();
+    const indexes = new Map<string, Purges>();
     const outlives = (description: Description, clearedSeq: number): number | null => clearedAnew(indexes, options.clock, description, clearedSeq);
     const records = await RecordStore.open({ dir, bytesMax, log, outlives, ...(openWith === undefined ? {} : { openWith }) });
     const disk = new Disk(options, Ledger.open(dir), records, indexes);
@@ -78,37 +78,56 @@ export class Disk {
 
   purgesOf(site: string): readonly Purge[] { return this.ledger.purgesOf(site); }
 
-  /** A site's space is in force. @returns its generation */
-  claim(site: string, origin: string, purges: PurgeIndex): string {
+  /**
+   * A site's space is in force.
+   * @param within the site that it is a tenant of
+   * @returns its generation
+   */
+  claim({ site, purges }: Pick<Space, 'site' | 'purges'>, origin: string, within?: string): string {
     const space = nameOf(origin);
     const known = this.ledger.generationsOf(site).get(space);
     const generation = known ?? randomBytes(8).toString('hex');
-    if (known === undefined) this.ledger.setGeneration(site, space, generation);
+    if (known === undefined) this.ledger.setGeneration({ site, space, generation, ...(within === undefined ? {} : { within }) });
     this.indexes.set(generation, purges);
     return generation;
   }
 
-  /** What is stored of a site's other spaces counts no more; no space kept: the site is gone, and its purges are of no more use. */
+  /** What is stored of a site's other spaces counts no more; no space kept: the site is gone, what its tenants had too, and its purges are of no more use. */
   retain(site: string, origins: Iterable<string>): void {
     const kept = new Set([...origins].map(nameOf));
-    for (const [space, generation] of [...this.ledger.generationsOf(site)]) {
-      if (kept.has(space)) continue;
-      this.indexes.delete(generation);
-      this.ledger.setGeneration(site, space, null);
-    }
-    if (kept.size === 0) this.forgetPurges(site, Infinity);
+    this.drop(site, kept);
+    if (kept.size > 0) return;
+    for (const tenant of this.ledger.sitesWithin(site)) this.drop(tenant);
+    this.forgetPurges(site, Infinity);
   }
 
   /** The sites of before the start are in force again: what is stored of others counts no more. */
-  restored(isServed: (site: string) => boolean): void {
-    for (const site of this.ledger.sites()) if (!isServed(site)) this.retain(site, []);
+  restored(sites: ReadonlySet<string>): void {
+    for (const site of this.ledger.sites()) if (!sites.has(site)) this.retain(site, []);
+  }
+
+  /**
+   * What is stored of a site and its tenants counts no more; it was compared with purges up to this seq.
+   * @returns the sites whose spaces are to be claimed anew
+   */
+  renew(site: string, seq: number): readonly string[] {
+    const affected = [site, ...this.ledger.sitesWithin(site)];
+    for (const one of affected) this.drop(one);
+    this.ledger.forgetPurges(site, Infinity);
+    this.floors.set(site, seq);
+    return affected;
+  }
+
+  private drop(site: string, kept: ReadonlySet<string> = new Set()): void {
+    for (const [space, generation] of [...this.ledger.generationsOf(site)]) {
+      if (kept.has(space)) continue;
+      this.indexes.delete(generation);
+      this.ledger.setGeneration({ site, space, generation: null });
+    }
   }
 
   /** True when something of a site may be stored. */
   knows(site: string): boolean { return this.ledger.generationsOf(site).size > 0; }
-
-  /** Everything of a site that may be found again was compared with purges up to this seq. */
-  setFloor(site: string, seq: number): void { this.floors.set(site, seq); }
 
   /** Purges of a site up to this seq cover nothing that is stored; Infinity: nothing is. */
   oldestSeqOf(site: string): number { return Math.max(this.records.oldestSeq, this.floors.get(site) ?? 0); }
@@ -212,7 +231,7 @@ function describe(generation: string, object: StoredObject): Description {
 }
 
 /** Up to which seq an answer is known not to be covered by purges; null: it is covered, its space is gone, or it is over and cannot be renewed. */
-function clearedAnew(indexes: ReadonlyMap<string, PurgeIndex>, clock: Clock, description: Description, clearedSeq: number): number | null {
+function clearedAnew(indexes: ReadonlyMap<string, Purges>, clock: Clock, description: Description, clearedSeq: number): number | null {
   const purges = indexes.get(description.generation);
   if (purges === undefined || purges.newestFor(description.purgePath, description.tags) > clearedSeq) return null;
   const isFresh = clock.nowMs() < description.arrivedWallMs + orForEver(description.freshForMs);

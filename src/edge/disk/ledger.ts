@@ -12,9 +12,10 @@ import type { Purge } from '../../snapshot/site';
 const compactBytesMin = 1_048_576;
 const compactRatio = 2;
 
-type LedgerEvent =
-  | { readonly site: string; readonly space: string; readonly generation: string | null }
-  | { readonly purge: Purge };
+/** A space of a site is in force by this name; null: nothing that was stored of it counts any more. */
+export interface Generation { readonly site: string; readonly space: string; readonly generation: string | null; /** The site that this one is a tenant of. */ readonly within?: string }
+
+type LedgerEvent = Generation | { readonly purge: Purge };
 
 export class Ledger {
   private readonly file: string;
@@ -27,6 +28,8 @@ export class Ledger {
   private writing: Promise<void> | null = null;
   /** By the site, and the name of the space. */
   private readonly inForce = new Map<string, Map<string, string>>();
+  /** By the tenant, its site. */
+  private readonly outer = new Map<string, string>();
   /** By the site, in their order. */
   private readonly purges = new Map<string, Purge[]>();
 
@@ -45,6 +48,8 @@ export class Ledger {
   generationsOf(site: string): ReadonlyMap<string, string> { return this.inForce.get(site) ?? new Map<string, string>(); }
   /** Sites that something is noted of. */
   sites(): ReadonlySet<string> { return new Set([...this.inForce.keys(), ...this.purges.keys()]); }
+  /** A site's tenants, as far as something is noted of them. */
+  sitesWithin(site: string): string[] { return [...this.outer].flatMap(([tenant, outer]) => (outer === site ? tenant : [])); }
   purgesOf(site: string): readonly Purge[] { return this.purges.get(site) ?? []; }
   /** Seq of the newest purge it knows; 0: none. */
   get newestSeq(): number {
@@ -53,8 +58,7 @@ export class Ledger {
     return newest;
   }
 
-  /** @param generation null: nothing that was stored of it counts any more */
-  setGeneration(site: string, space: string, generation: string | null): void { this.note({ site, space, generation }); }
+  setGeneration(generation: Generation): void { this.note(generation); }
   addPurge(purge: Purge): void { this.note({ purge }); }
 
   /** Purges of a site up to this seq are of no more use. */
@@ -78,6 +82,7 @@ export class Ledger {
   /** Begins anew with nothing. */
   reset(): void {
     this.inForce.clear();
+    this.outer.clear();
     this.purges.clear();
     this.unwritten = [];
     this.mustStartOver = true;
@@ -111,6 +116,13 @@ export class Ledger {
     const known = this.inForce.get(site) ?? new Map<string, string>();
     if (generation === null) known.delete(space); else known.set(space, generation);
     if (known.size > 0) this.inForce.set(site, known); else this.inForce.delete(site);
+    if (known.size === 0) this.outer.delete(site);
+    else if (event.within !== undefined) this.outer.set(site, event.within);
+  }
+
+  private generationEvent(site: string, space: string, generation: string): Generation {
+    const within = this.outer.get(site);
+    return { site, space, generation, ...(within === undefined ? {} : { within }) };
   }
 
   private async write(): Promise<void> {
@@ -136,7 +148,7 @@ export class Ledger {
   private async startOver(): Promise<void> {
     this.unwritten = [];
     const events = [
-      ...[...this.inForce].flatMap(([site, spaces]) => [...spaces].map(([space, generation]) => framed({ site, space, generation } satisfies LedgerEvent))),
+      ...[...this.inForce].flatMap(([site, spaces]) => [...spaces].map(([space, generation]) => framed(this.generationEvent(site, space, generation)))),
       ...[...this.purges.values()].flat().map((purge) => framed({ purge } satisfies LedgerEvent)),
     ];
     const next = await open(`${this.file}.new`, 'w', 0o600);
