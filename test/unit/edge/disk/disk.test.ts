@@ -7,10 +7,11 @@ import { ManualClock } from '../../../../src/base/clock';
 import { silentLog } from '../../../../src/base/log';
 import { Disk } from '../../../../src/edge/disk/disk';
 import type { OpenFile } from '../../../../src/edge/disk/segment';
-import type { SiteBehavior, WebSite } from '../../../../src/snapshot/site';
+import type { Site, SiteBehavior, WebSite } from '../../../../src/snapshot/site';
 import { startOrigin, type Fetched, type Origin, type OriginHandler } from '../../../fixtures/origin';
 import { RunningEdge } from '../../../fixtures/running-edge';
 import { behavior, origin as originOf, site } from '../../../fixtures/site';
+import { connectionGroup, multiTenantSite, tenant } from '../../../fixtures/tenants';
 
 const id = site({}).id;
 let dir: string;
@@ -20,6 +21,8 @@ let clock: ManualClock;
 let edge: RunningEdge;
 let disk: Disk;
 let inForce: WebSite;
+/** Beside it. */
+let others: Site[];
 
 const siteWith = (behaviorChanges: Partial<SiteBehavior> = {}, changes: Partial<WebSite> = {}): WebSite =>
   site({ behaviors: [behavior(behaviorChanges)], origins: [originOf({ httpPort: origin.port, connectionAttempts: 1 })], ...changes });
@@ -27,7 +30,7 @@ const siteWith = (behaviorChanges: Partial<SiteBehavior> = {}, changes: Partial<
 async function start(options: { cacheBytes?: number; openWith?: OpenFile } = {}): Promise<void> {
   disk = await Disk.open({ dir: path.join(dir, 'cache'), bytesMax: 100_000_000, clock, log: silentLog, ...(options.openWith === undefined ? {} : { openWith: options.openWith }) });
   edge = await RunningEdge.start({ clock, disk, objectBytesMax: 4_000_000, ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }) });
-  edge.state.restore([inForce]);
+  edge.state.restore([inForce, ...others]);
 }
 /** A new process on the same directory, some time later: its monotonic time is another. */
 async function restart(afterMs = 0, change: () => void = () => {}): Promise<void> {
@@ -59,6 +62,7 @@ beforeEach(async () => {
   };
   origin = await startOrigin((request, response) => answer(request, response));
   inForce = siteWith();
+  others = [];
   await start();
 });
 afterEach(async () => {
@@ -158,6 +162,34 @@ describe('purges', () => {
     await start();
     expect([await ask('/a'), await ask('/b')]).toEqual(['Miss content of /a 2', 'Hit content of /b 1']);
   });
+});
+
+test('tenants: what each had is its own; purges of one, and of their site, cover it, also while nobody asked for it', async () => {
+  const shops = multiTenantSite({ origins: [originOf({ httpPort: origin.port, connectionAttempts: 1, path: '/{{shop}}' })] });
+  others = [shops, connectionGroup(), tenant('one'), tenant('two')];
+  const from = async (name: string): Promise<string> => {
+    const fetched = await edge.ask('/a', {}, `${name}.example`);
+    return `${xCache(fetched)} ${fetched.body.toString()}`;
+  };
+  const purge = (site: string, seq: number): void => { edge.state.change([], [], [{ site, seq, paths: ['/*'], tags: [] }]); };
+  await restart();
+  for (const name of ['one', 'two']) await from(name);
+  await restart();
+  // Nobody has come for the first since the start.
+  purge('dt_one', 5);
+  await restart();
+  expect([await from('one'), await from('two')]).toEqual(['Miss content of /one/a 2', 'Hit content of /two/a 1']);
+  await restart();
+  purge('EMT', 6);
+  await restart();
+  expect([await from('one'), await from('two')]).toEqual(['Miss content of /one/a 3', 'Miss content of /two/a 2']);
+  await restart();
+  expect([await from('one'), await from('two')]).toEqual(['Hit content of /one/a 3', 'Hit content of /two/a 2']);
+  // The site goes and comes back: what was purged in between is not known.
+  edge.state.change([], ['EMT'], []);
+  edge.state.change([shops], [], []);
+  await restart();
+  expect(await from('one')).toBe('Miss content of /one/a 4');
 });
 
 test('a write spoils what is on disk', async () => {

@@ -59,12 +59,12 @@ test('random histories', () => {
   }
 });
 
-test('a million records take some 30 bytes each', () => {
+test('a record takes some dozens of bytes', () => {
   const table = new SlotTable();
   const spread = (i: number): number => Math.imul(i, 0x9e37_79b1) >>> 0;
-  for (let i = 1; i <= 1_000_000; i += 1) table.set({ pathHigh: spread(i), pathLow: spread(i ^ 0x5555), key: i }, { segment: 1, unit: i });
-  expect(table.size).toBe(1_000_000);
-  expect(table.bytes / 1_000_000).toBeLessThan(64);
+  for (let i = 1; i <= 200_000; i += 1) table.set({ pathHigh: spread(i), pathLow: spread(i ^ 0x5555), key: i }, { segment: 1, unit: i });
+  expect(table.size).toBe(200_000);
+  expect(table.bytes / 200_000).toBeLessThan(64);
   table.clear();
   expect(table.size).toBe(0);
 });
