@@ -109,7 +109,7 @@ await inWorkplace('kills', async (place) => {
   const victim = new Victim(place, system, await freePort());
   const seen = { answers: 0, wrong: 0, stale: 0, checked: 0, lost: 0, invalidations: 0 };
   /** By path: the version that an answer had, and when it was complete. */
-  let whole = new Map();
+  const whole = new Map();
   /** By path: versions below this are purged. */
   const purgedBelow = new Map();
 
@@ -149,9 +149,10 @@ await inWorkplace('kills', async (place) => {
   }
 
   const startMs = [];
+  let killedAtMs = 0;
   for (let kill = 0; kill < kills; kill += 1) {
     startMs.push(await victim.start(host));
-    const check = [...whole].filter(([index, { version, atMs }]) => atMs < victim.killedAtMs - settledMs && version === versionOf(index)).sort(() => random() - 0.5).slice(0, sampled);
+    const check = [...whole].filter(([index, { version }]) => version === versionOf(index)).sort(() => random() - 0.5).slice(0, sampled);
     for (const [index] of check) {
       const { atMs } = whole.get(index);
       const answer = await get(victim.port, host, index);
@@ -159,7 +160,7 @@ await inWorkplace('kills', async (place) => {
       seen.checked += 1;
       if (answer?.hit !== true) {
         seen.lost += 1;
-        console.log(`lost: /${index}, whole ${Math.round(victim.killedAtMs - atMs)} ms before the kill, ${answer?.body.length} bytes`);
+        console.log(`lost: /${index}, whole ${Math.round(killedAtMs - atMs)} ms before the kill, ${answer?.body.length} bytes`);
       }
     }
     const stop = { now: false };
@@ -168,9 +169,10 @@ await inWorkplace('kills', async (place) => {
     const during = kill % 2 === 0 ? await invalidate() : null;
     if (kill % 4 === 0) await during.completed;
     stop.now = true;
-    victim.killedAtMs = performance.now();
+    killedAtMs = performance.now();
     await victim.kill();
     await Promise.all(loads);
+    for (const [index, { atMs }] of whole) if (atMs > killedAtMs - settledMs) whole.delete(index);
     // Nobody may take what was purged for whole: the edge is told of it when it is back.
     if (during !== null) whole.delete(during.index);
     if (kill % 20 === 19) console.log(`${kill + 1} kills: ${JSON.stringify(seen)}, start p50 ${Math.round([...startMs].sort((a, b) => a - b)[Math.floor(startMs.length / 2)])} ms`);
