@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
+import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { codeOf, Fault, messageOf } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -10,7 +10,9 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
-import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
+import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
+import { nodeCredential } from '../snapshot/enrolment';
+import { FleetKeys } from '../snapshot/fleet-keys';
 import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
@@ -34,6 +36,7 @@ import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
+import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
 import { defaultWebSocketTimes } from './websocket/limits';
@@ -54,18 +57,22 @@ const compressedAtOnceMax = 64;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
- * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
+ * @throws Fault `bad-setting`, `not-enrolled` without a credential, or what the country database, the listener and the data directory throw
  */
 export async function startEdge({ config, clock, log, load = loadMeter() }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const node = nodeNameOf(config);
+  const credential = await nodeCredential(config, 'edge', log);
+  const { node } = credential;
+  const fleetKeys = FleetKeys.open(config.dataDir, credential.keeper, log);
   const identity = new Identity(node, config.pop);
   const disk = await openDisk({ config, clock, log });
   const cache = new Cache<OriginFetch>(config.cacheBytes, disk);
   const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  const tls = new TlsDirectory(fleetKeys, (host) => sites.termsOf(host), clock);
+  const origins = new Origins({
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+  });
   const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
@@ -96,7 +103,6 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
     const listeners: HttpServer[] = [];
     // Both at once: neither takes anybody while the other waits for its last viewer.
     started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
@@ -109,9 +115,9 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
@@ -141,7 +147,7 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
  * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
  * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
  */
-function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
   return (exchange) => {
     const { tls: agreed, host, httpVersion } = exchange.request;
     if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
@@ -152,6 +158,11 @@ function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: I
     exchange.outcome = refusalOutcome('misdirected');
     exchange.answer(page.block, [], page.body, page.body.length);
   };
+}
+
+/** Why viewers cannot be met so, or null. */
+function tlsProblem({ policy, clientAuth }: SiteTls): string | null {
+  return securityPolicy(policy) === undefined ? `security policy ${policy} is not known` : authProblem(clientAuth);
 }
 
 /** Where certificates are put in force. */
@@ -209,8 +220,7 @@ export class EdgeState implements NodeApply {
       case 'tenant': return this.sites.putTenant(site);
       case 'web':
       case 'streaming':
-        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
-        return this.sites.put(site);
+        return (site.kind === 'web' ? tlsProblem(site.tls) : null) ?? this.sites.put(site);
     }
   }
 
