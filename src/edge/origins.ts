@@ -15,6 +15,7 @@ import type { OriginGuard } from './access/origin-guard';
 import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
+import type { TlsIdentity } from './tls/tls-directory';
 
 /** Connections to one origin at once; requests beyond wait in the pool's queue. */
 const connectionsMax = 512;
@@ -48,6 +49,8 @@ export interface OriginsParts {
   readonly log: Log;
   readonly endpoints: OriginEndpoints;
   readonly guard: OriginGuard;
+  /** What is shown to origins that ask for a certificate, by its id; null: it is not here. */
+  readonly identityOf: (id: string) => TlsIdentity | null;
 }
 
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
@@ -107,7 +110,12 @@ export class Origins implements Service {
 
   private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): void {
     const { origin, request } = destined;
-    const entry = this.poolFor(destined);
+    const identity = this.identityFor(destined);
+    if (identity === 'missing') {
+      listener.onError(new Fault('origin-unreachable', 'machine', `the certificate ${origin.clientCertificate} to be shown to the origin is not here`));
+      return;
+    }
+    const entry = this.poolFor(destined, identity);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
       return;
@@ -125,13 +133,22 @@ export class Origins implements Service {
     );
   }
 
-  private poolFor({ origin, request: { secure }, namedBy }: Destined): PoolEntry {
+  /** Who the edge is to the origin. Without the one that is configured nothing is sent: the origin might answer a stranger, too. */
+  private identityFor({ origin, request }: Destined): TlsIdentity | null | 'missing' {
+    if (origin.clientCertificate === null || !request.secure) return null;
+    return this.parts.identityOf(origin.clientCertificate) ?? 'missing';
+  }
+
+  /** A connection is of one identity, so that pools are, too; a renewed certificate makes another. */
+  private poolFor({ origin, request: { secure }, namedBy }: Destined, identity: TlsIdentity | null): PoolEntry {
     const port = secure ? origin.httpsPort : origin.httpPort;
-    const name = JSON.stringify([namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
+    const name = JSON.stringify([
+      namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS, identity?.chain ?? null,
+    ]);
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, identity, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
@@ -148,7 +165,7 @@ export class Origins implements Service {
 }
 
 /** @param guard null: the operator named the address, and may name any */
-function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Options {
+function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: OriginGuard | null): Pool.Options {
   const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
   const connect = {
     timeout: origin.connectionTimeoutS * 1000,
@@ -156,6 +173,7 @@ function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Option
     ...(versions.length > 0
       ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
       : {}),
+    ...(identity === null ? {} : { cert: identity.chain, key: identity.key }),
   };
   return {
     connections: connectionsMax,
