@@ -146,6 +146,7 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
     ...request,
     compress: behavior.Compress === true,
+    grpc: behavior.GrpcConfig?.Enabled === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
     access: accessOf(config, behavior, keyring),
     encryption: encryptionOf(behavior, lookup),
