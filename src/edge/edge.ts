@@ -21,6 +21,7 @@ import { SignatureChecks, type ViewerKey } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
+import { Calls } from './grpc/calls';
 import type { RequestHandler } from './http/exchange';
 import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
@@ -69,11 +70,12 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
   });
   const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
+  const calls = new Calls();
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
-    compressors: new Compressors(compressedAtOnceMax), webSockets, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    compressors: new Compressors(compressedAtOnceMax), webSockets, calls, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
@@ -100,7 +102,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     };
     const listeners: HttpServer[] = [];
     // Both at once: neither takes anybody while the other waits for its last viewer.
-    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
+    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), calls.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     listeners.push(server);
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
