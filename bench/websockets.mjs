@@ -52,10 +52,12 @@ async function measure(place, edge, how, wanted) {
   await sleep(settleMs);
 }
 
-await inWorkplace('websockets', async (place) => {
-  const origin = started(place, 'origin');
-  const [{ port }] = await once(origin, 'message');
-  const edge = await edgefront(place, port, { readyPath: '/ready', cachePolicyId: cachingDisabled, settings: { EDGEFRONT_DRAIN_MS: '0', EDGEFRONT_WEBSOCKETS_MAX: '20000' } });
-  for (const how of ['http1', 'http2']) await measure(place, edge, how, warmCount);
-  for (const how of ['http1', 'http2']) await measure(place, edge, how, counts[how]);
-});
+for (const how of ['http1', 'http2']) {
+  await inWorkplace(`websockets-${how}`, async (place) => {
+    const origin = started(place, 'origin');
+    const [{ port }] = await once(origin, 'message');
+    const edge = await edgefront(place, port, { readyPath: '/ready', cachePolicyId: cachingDisabled, settings: { EDGEFRONT_DRAIN_MS: '0', EDGEFRONT_WEBSOCKETS_MAX: '20000' } });
+    await measure(place, edge, how, warmCount);
+    await measure(place, edge, how, counts[how]);
+  });
+}
