@@ -28,6 +28,11 @@ const heartbeatMsMax = 1_000;
 /** Polling beside notifications. */
 const notifiedPollMs = 500;
 const pruneEveryMs = 600_000;
+/**
+ * Routers are told that an edge is cut off after this part of the time after which it no longer holds up statuses: what is
+ * called `Completed` is so for viewers who come from then on.
+ */
+const cutOffPart = 2 / 3;
 /** After a failed read; the database is given time to come back. */
 const retryMs = 500;
 
@@ -115,7 +120,7 @@ class RunningWorker {
     this.settler.settle();
     const { nodes } = this.parts.store;
     await nodes.put(this.ownRow());
-    this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
+    this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs * cutOffPart)));
   }
 
   private ownRow(): Parameters<Store['nodes']['put']>[0] {
