@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
+import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -9,8 +9,12 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
-import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { startSubscriber } from '../snapshot/subscriber';
+import { AccessLog } from './access-log/access-log';
+import { BucketStore, FolderStore } from './access-log/log-store';
+import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
@@ -54,7 +58,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
-  const sites = new SiteTable();
+  const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
@@ -72,24 +76,34 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
+    const accessLog = await AccessLog.start({
+      dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
+      store: config.accessLogFolder === null ? new BucketStore(origins, endpoints ?? noEndpoints) : new FolderStore(path.resolve(config.accessLogFolder)),
+    });
+    started.push(accessLog);
+    const record = (site: StreamingSite, event: StreamingEvent): void => {
+      if (site.logging === null) return;
+      const nowMs = clock.nowMs();
+      accessLog.write({ distribution: site.id, logging: site.logging, header: streamingHeader }, nowMs, streamingLine(event, identity.pop, nowMs));
+    };
     const shared = {
       bind: config.bind, log, clock,
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
     started.push({ close: () => secure.close(drainMs) });
     rtmp = await startRtmpServer({
-      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
@@ -160,21 +174,25 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
-    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
-    if (site.kind === 'certificate') {
-      const reason = this.certificates.put(site);
-      return reason === null ? [] : [{ site: site.id, reason }];
+    const reason = this.refusalOf(site);
+    return reason === null ? [] : [{ site: site.id, reason }];
+  }
+
+  private refusalOf(site: Site): string | null {
+    switch (site.kind) {
+      case 'route': return 'a route is for routers';
+      case 'certificate': return this.certificates.put(site);
+      case 'connection-group': this.sites.putGroup(site); return null;
+      case 'tenant': return this.sites.putTenant(site);
+      case 'web':
+      case 'streaming':
+        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
+        return this.sites.put(site);
     }
-    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
-    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
-    this.cache.retain(site.id, result.spaces);
-    return [];
   }
 
   private drop(id: string): void {
     this.certificates.remove(id);
     this.sites.remove(id);
-    this.cache.retain(id, new Set());
   }
 }

@@ -1,5 +1,5 @@
 // Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock';
 import { listen } from '../base/listen';
 import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
+import { createOperatorServer, warnWithoutTls, type ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
@@ -41,6 +42,12 @@ export interface NodeWatch {
   left(id: string): void;
 }
 
+/**
+ * Resolves once the snapshot holds everything that was in the log at some time after the call. Never fails: while the
+ * log cannot be read it waits.
+ */
+export type CaughtUp = () => Promise<void>;
+
 /** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
 export interface Publisher extends Service {
   readonly port: number;
@@ -54,9 +61,12 @@ export interface Publisher extends Service {
 
 export interface WebSocketPublisherOptions {
   readonly snapshot: Snapshot;
+  readonly caughtUp: CaughtUp;
   readonly bind: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Null: the channel is in the clear. */
+  readonly tls: ServerTls | null;
   /** Signs the nodes' tokens and the worker's proofs. */
   readonly nodeSecret: string;
   /** A node that says nothing for longer is cut off. */
@@ -82,13 +92,15 @@ interface Transfer { readonly seq: number; readonly bytes: number }
 /**
  * One connected node. Modes, changed only by `enter`:
  * - *greeting*: the socket is open, its hello has not come. Left by the hello, or by a time limit.
+ * - *learning*: it knows more than this worker: another one, quicker, told it. Left once the log is read, which says whether
+ *   it is ahead or of another history.
  * - *current*: it has been sent all there is. Left when the snapshot moves on.
  * - *sending*: frames of one transfer go out as fast as the socket takes them. Left when the last is out.
  * - *waiting*: too much is unacknowledged. Left by an acknowledgement; then it is sent what changed in between, merged.
  * - *closed*: the socket is gone. Never left.
  */
 class NodeLink {
-  private mode: 'greeting' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
+  private mode: 'greeting' | 'learning' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
   private hello: Hello | null = null;
   private sentSeq = 0;
   private ackedSeq = 0;
@@ -114,7 +126,7 @@ class NodeLink {
   get id(): string { return this.subject; }
 
   state(): NodeState | null {
-    if (this.hello === null) return null;
+    if (this.hello === null || this.mode === 'learning') return null;
     const { role, pop, addresses, version, place, region, capacity } = this.hello;
     const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
     return {
@@ -184,15 +196,22 @@ class NodeLink {
     this.refusals = hello.refusals;
     this.fleet.admit(this);
     this.socket.send(JSON.stringify({ type: 'welcome', proof: this.fleet.proofFor(hello.nonce) }));
+    const { snapshot, caughtUp } = this.fleet.options;
+    if (hello.epoch !== snapshot.epoch || hello.ackedSeq <= snapshot.seq) { this.begin(hello); return; }
+    this.enter('learning');
+    void caughtUp().then(() => { if (this.mode === 'learning') this.begin(hello); });
+  }
+
+  private begin(hello: Hello): void {
     const { snapshot } = this.fleet.options;
     const known = snapshot.reaches(hello.epoch, hello.ackedSeq);
+    this.enter('current');
     this.sentSeq = this.ackedSeq = known ? hello.ackedSeq : 0;
     this.fleet.options.watch.changed(this.stateNow());
     this.fleet.options.log.info('node-connected', { node: this.subject, role: hello.role, ackedSeq: hello.ackedSeq, full: !known });
     this.fleet.tell(this);
     if (!known) this.send(snapshot.fullFrames(hello.role));
     else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(hello.role, this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
-    else this.enter('current');
     this.pump();
   }
 
@@ -344,7 +363,7 @@ function refuse(socket: Duplex, status: string): void {
  */
 export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
   const fleet = new Fleet(options);
-  const server = createServer({ headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
+  const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
     response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
@@ -360,6 +379,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     }
   });
   const port = await listen(server, { ...options, setting: 'EDGEFRONT_WORKER_PORT' });
+  warnWithoutTls(options.tls, options.bind, 'EDGEFRONT_WORKER_TLS_NAMES or EDGEFRONT_WORKER_TLS_CERTIFICATE', options.log);
   const heartbeat = setInterval(() => fleet.beatAll(), Math.min(heartbeatMsMax, options.nodeLostMs / 3));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
