@@ -37,6 +37,8 @@ export function lineOf(one, { window, stories, calls }, claims, network) {
 
   const cutCalls = calls.filter(({ atMs }) => atMs >= cutAtMs && atMs < mendedAtMs);
   const outcomes = Object.entries(byOutcome(cutCalls)).map(([outcome, those]) => `${those.length} ${outcome}`);
+  // It is not a fault of the API's own that it has no database.
+  complain('calls that failed for an unknown reason', cutCalls.filter(({ outcome }) => outcome === 'InternalFailure'));
   const slowest = Math.max(0, ...cutCalls.map(({ tookMs }) => tookMs));
   const claimed = claims.filter(({ seenAtMs }) => seenAtMs >= cutAtMs && seenAtMs < mendedAtMs);
   const late = claimed.filter(({ seenAtMs }) => seenAtMs >= cutAtMs + nodeLostMs + 3_000);

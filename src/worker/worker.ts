@@ -57,7 +57,6 @@ class RunningWorker {
     };
     every(Math.min(heartbeatMsMax, nodeLostMs / 3), () => this.beat(), 'heartbeat-failed');
     every(pruneEveryMs, () => this.parts.store.changes.prune(changeRetentionS), 'prune-failed');
-    this.timers.push(setTimeout(() => this.settler.forgetAwaited(), nodeLostMs));
   }
 
   private complain(event: string, thrown: unknown): void {
