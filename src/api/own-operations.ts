@@ -4,8 +4,10 @@ import { text, type Node, type OwnOperation } from './own-operation';
 import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
 import { descriptionOperations } from './own/description';
 import { auditOperations, auditSchemas } from './own/audit';
+import { caBundleOperations, caBundleSchemas } from './own/ca-bundles';
 import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
+import { enrolmentOperations, enrolmentSchemas } from './own/enrolment';
 import { fleetOperations, fleetSchemas } from './own/fleet';
 import { keyPairOperations, keyPairSchemas } from './own/key-pairs';
 import { historyOperations, historySchemas } from './own/history';
@@ -15,11 +17,13 @@ const all: readonly OwnOperation[] = [
   ...tokenOperations,
   ...accessKeyOperations(() => knownActions(all)),
   ...certificateOperations,
+  ...caBundleOperations,
   ...keyPairOperations,
   ...historyOperations,
   ...auditOperations,
   ...effectiveOperations,
   ...fleetOperations,
+  ...enrolmentOperations,
   ...descriptionOperations,
 ];
 
@@ -54,11 +58,13 @@ export function ownSchemas(): Record<string, Node> {
     ...tokenSchemas,
     ...accessKeySchemas,
     ...certificateSchemas,
+    ...caBundleSchemas,
     ...keyPairSchemas,
     ...historySchemas,
     ...auditSchemas,
     ...effectiveSchemas,
     ...fleetSchemas,
+    ...enrolmentSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },
       properties: {

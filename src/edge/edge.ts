@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
+import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -10,7 +10,9 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
-import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
+import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
+import { nodeCredential } from '../snapshot/enrolment';
+import { FleetKeys } from '../snapshot/fleet-keys';
 import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
@@ -22,7 +24,7 @@ import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
-import { startHttpServer } from './http/server';
+import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
@@ -33,8 +35,11 @@ import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
+import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
+import { defaultWebSocketTimes } from './websocket/limits';
+import { WebSockets } from './websocket/websockets';
 
 export interface EdgeParts {
   readonly config: Config;
@@ -44,29 +49,34 @@ export interface EdgeParts {
   readonly load?: () => number;
 }
 
-/** How long answers under way may take once the process is asked to end. */
-const drainMs = 5_000;
+/** How long those that were told to go may take for it. */
+const farewellMs = 1_000;
 /** Bodies compressed at once: each takes about 1 MB, and they share Node's four threads. */
 const compressedAtOnceMax = 64;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
- * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
+ * @throws Fault `bad-setting`, `not-enrolled` without a credential, or what the country database, the listener and the data directory throw
  */
 export async function startEdge({ config, clock, log, load = loadMeter() }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const node = nodeNameOf(config);
+  const credential = await nodeCredential(config, 'edge', log);
+  const { node } = credential;
+  const fleetKeys = FleetKeys.open(config.dataDir, credential.keeper, log);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  const tls = new TlsDirectory(fleetKeys, (host) => sites.termsOf(host), clock);
+  const origins = new Origins({
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+  });
+  const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
-    compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    compressors: new Compressors(compressedAtOnceMax), webSockets, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
@@ -74,7 +84,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
+  const started: Service[] = [{ close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const accessLog = await AccessLog.start({
       dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
@@ -91,19 +101,21 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
+    const listeners: HttpServer[] = [];
+    // Both at once: neither takes anybody while the other waits for its last viewer.
+    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
-    started.push({ close: () => server.close(drainMs) });
+    listeners.push(server);
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
-    started.push({ close: () => secure.close(drainMs) });
+    listeners.push(secure);
     rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
@@ -121,7 +133,7 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
  * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
  * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
  */
-function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
   return (exchange) => {
     const { tls: agreed, host, httpVersion } = exchange.request;
     if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
@@ -132,6 +144,11 @@ function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: I
     exchange.outcome = refusalOutcome('misdirected');
     exchange.answer(page.block, [], page.body, page.body.length);
   };
+}
+
+/** Why viewers cannot be met so, or null. */
+function tlsProblem({ policy, clientAuth }: SiteTls): string | null {
+  return securityPolicy(policy) === undefined ? `security policy ${policy} is not known` : authProblem(clientAuth);
 }
 
 /** Where certificates are put in force. */
@@ -186,8 +203,7 @@ export class EdgeState implements NodeApply {
       case 'tenant': return this.sites.putTenant(site);
       case 'web':
       case 'streaming':
-        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
-        return this.sites.put(site);
+        return (site.kind === 'web' ? tlsProblem(site.tls) : null) ?? this.sites.put(site);
     }
   }
 
