@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { nodeNameOf, workerUrlsOf, type Config } from '../base/config';
+import { natsAccessOf, nodeNameOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -11,7 +11,7 @@ import { version } from '../base/version';
 import { WatchedFile } from '../base/watched-file';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
-import { startSubscriber } from '../snapshot/subscriber';
+import { startChannel } from '../snapshot/channel';
 import { startDnsServer } from './dns-server';
 import { Fleet } from './fleet';
 import { startRouterHttp } from './http-server';
@@ -57,8 +57,8 @@ export async function startRouter({ config, clock, log }: RouterParts): Promise<
     if (networks !== null) started.push(networks);
     const routes = new RouteTable();
     const fleet = new Fleet(config.dataDir, log);
-    const subscriber = await startSubscriber({
-      workerUrls: workerUrlsOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
+    const subscriber = await startChannel({
+      nats: natsAccessOf(config), workerUrls: workerUrlsOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
       secret: config.nodeSecret, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
     });
     started.push(subscriber);

@@ -63,18 +63,18 @@ export interface FollowerOptions {
 export class Follower {
   private readonly journal: Journal;
   private readonly digested = new StateDigest();
-  /** On disk; `journal.remembered.seq` is what is in force. */
-  durableSeq: number;
+  /** What is on disk, of which history; `journal.remembered` is what is in force. */
+  durable: { readonly epoch: string | null; readonly seq: number };
 
   constructor(private readonly options: FollowerOptions) {
     this.journal = Journal.open(options.dir, options.log);
-    const { seq, sites } = this.journal.remembered;
-    this.durableSeq = seq;
+    const { epoch, seq, sites } = this.journal.remembered;
+    this.durable = { epoch, seq };
     for (const site of sites.values()) this.digested.put(site);
     options.apply.restore([...sites.values()], seq);
   }
 
-  get epoch(): string | null { return this.journal.remembered.epoch; }
+  get epochInForce(): string | null { return this.journal.remembered.epoch; }
 
   refusals(): readonly Refused[] { return boundedRefusals(this.journal.remembered.refusals.values()); }
 
@@ -131,9 +131,9 @@ export class Follower {
 
   /** @returns the seq that is on disk now */
   async persist(): Promise<number> {
-    const { seq } = this.journal.remembered;
+    const { epoch, seq } = this.journal.remembered;
     await this.journal.flush();
-    this.durableSeq = seq;
+    this.durable = { epoch, seq };
     return seq;
   }
 

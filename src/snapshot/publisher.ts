@@ -50,13 +50,18 @@ export type CaughtUp = () => Promise<void>;
 
 /** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
 export interface Publisher extends Service {
-  readonly port: number;
   /** The snapshot has moved on: every node is told, each at its own pace. */
   publish(): void;
   /** Routers are told, now and when they come, unless it is what they were told last. */
   tellFleet(edges: readonly FleetEdge[]): void;
   /** Nodes connected now. */
   nodes(): readonly NodeState[];
+  /** Sites that it cannot deliver to anybody. */
+  refusals(): readonly Refused[];
+}
+
+export interface WebSocketPublisher extends Publisher {
+  readonly port: number;
 }
 
 export interface WebSocketPublisherOptions {
@@ -361,7 +366,7 @@ function refuse(socket: Duplex, status: string): void {
  * Starts to take nodes.
  * @throws Fault `port-in-use`, `cannot-listen`
  */
-export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
+export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<WebSocketPublisher> {
   const fleet = new Fleet(options);
   const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
     response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
@@ -395,6 +400,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     publish: () => fleet.pumpAll(),
     tellFleet: (edges) => fleet.tellAll(edges),
     nodes: () => fleet.states(),
+    refusals: () => [],
     close: () => closing ??= close(),
   };
 }

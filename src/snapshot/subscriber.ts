@@ -15,9 +15,8 @@ import {
   type Ack, type FleetEdge, type Health, type Hello, type NodeRole, type NodeSituation,
 } from './wire';
 
-export interface SubscriberOptions {
-  /** Workers of the fleet; any of them will do. */
-  readonly workerUrls: readonly string[];
+/** A node, whichever way it follows its fleet. */
+export interface NodeOptions {
   /** Unique in the fleet, printable ASCII without spaces. */
   readonly node: string;
   readonly role: NodeRole;
@@ -30,15 +29,20 @@ export interface SubscriberOptions {
   /** Routers only: all edges there are, whenever that changes; in force when it returns. */
   readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
   readonly version?: string;
-  /** File with the root certificates by which the worker is known; null: those of Node.js. */
-  readonly workerCa: string | null;
-  /** The fleet's shared secret. */
-  readonly secret: string;
   /** The node's own directory. */
   readonly dir: string;
   readonly log: Log;
   readonly clock: Clock;
   readonly apply: NodeApply;
+}
+
+export interface SubscriberOptions extends NodeOptions {
+  /** Workers of the fleet; any of them will do. */
+  readonly workerUrls: readonly string[];
+  /** File with the root certificates by which the worker is known; null: those of Node.js. */
+  readonly workerCa: string | null;
+  /** The fleet's shared secret. */
+  readonly secret: string;
 }
 
 export interface Subscriber extends Service {
@@ -123,8 +127,8 @@ class Link {
     this.enter('greeting');
     const { node, role, pop, addresses, situation, version } = this.options;
     const hello: Hello = {
-      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: this.follower.epoch,
-      ackedSeq: this.follower.durableSeq, refusals: this.follower.refusals(), nonce: this.nonce,
+      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: this.follower.durable.epoch,
+      ackedSeq: this.follower.durable.seq, refusals: this.follower.refusals(), nonce: this.nonce,
     };
     this.socket.send(JSON.stringify(hello));
   }
@@ -158,7 +162,7 @@ class Link {
       throw new Fault('unproved-worker', 'peer', `the worker does not prove that it knows the nodes' secret: ${messageOf(thrown)}`);
     }
     this.enter('following');
-    this.options.log.info('worker-connected', { seq: this.follower.durableSeq });
+    this.options.log.info('worker-connected', { seq: this.follower.durable.seq });
   }
 
   private takeFleet(edges: readonly FleetEdge[]): void {
@@ -206,6 +210,24 @@ export function redialDelayMs(failures: number, random: number): number {
 }
 
 /**
+ * Takes the node's directory and restores what is in it (`apply.restore`).
+ * @throws Fault `bad-setting`, `data-dir-in-use`, `data-dir-broken`
+ */
+export function openNode(options: NodeOptions): Service & { readonly follower: Follower } {
+  if (!/^[\x21-\x7e]{1,255}$/.test(options.node)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.node}"`);
+  }
+  const lock = lockDir(options.dir, options.clock.nowMs());
+  try {
+    const follower = new Follower(options);
+    return { follower, close: () => follower.close().finally(() => lock.release()) };
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
+  }
+}
+
+/**
  * Restores what is on disk (`apply.restore`), then follows the worker until closed, dialing again whenever it is lost.
  * @throws Fault `data-dir-in-use`, `data-dir-broken`
  */
@@ -214,19 +236,10 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
   if (wrong !== undefined) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, or several with commas between, not "${wrong}"`);
   }
-  if (!/^[\x21-\x7e]{1,255}$/.test(options.node)) {
-    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.node}"`);
-  }
   const urls = options.workerUrls;
   assert(urls.length > 0, 'a node has a worker to dial');
-  const lock = lockDir(options.dir, options.clock.nowMs());
-  let follower: Follower;
-  try {
-    follower = new Follower(options);
-  } catch (thrown) {
-    lock.release();
-    throw thrown;
-  }
+  const opened = openNode(options);
+  const { follower } = opened;
   const stop = new AbortController();
   let link: Link | null = null;
   const follow = async (): Promise<void> => {
@@ -251,11 +264,11 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
     stop.abort();
     link?.leave();
     await following;
-    await follower.close().finally(() => lock.release());
+    await opened.close();
   };
   let closing: Promise<void> | undefined;
   return {
-    status: () => ({ connected: link?.following ?? false, seq: follower.durableSeq }),
+    status: () => ({ connected: link?.following ?? false, seq: follower.durable.seq }),
     close: () => closing ??= close(),
   };
 }
