@@ -14,7 +14,7 @@ import { openNats } from '../../../src/snapshot/nats/nats';
 import { startNatsPublisher } from '../../../src/snapshot/nats/nats-publisher';
 import { startNatsSubscriber } from '../../../src/snapshot/nats/nats-subscriber';
 import type { Publisher } from '../../../src/snapshot/publisher';
-import { Snapshot } from '../../../src/snapshot/snapshot';
+import type { Snapshot } from '../../../src/snapshot/snapshot';
 import type { FleetEdge, NodeRole } from '../../../src/snapshot/wire';
 import { channelContract, TestWorker, type NodeChanges, type PublisherParts } from '../../fixtures/channel-contract';
 import { MemoryNode, nowhere, until, type FleetNode } from '../../fixtures/fleet';
