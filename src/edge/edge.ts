@@ -9,9 +9,9 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
-import type { NodeApply, SiteRefusal } from '../snapshot/follower';
-import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
 import { startChannel } from '../snapshot/channel';
+import type { NodeApply, SiteRefusal } from '../snapshot/follower';
+import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
 import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
@@ -22,7 +22,7 @@ import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
-import { startHttpServer } from './http/server';
+import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
@@ -33,8 +33,11 @@ import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
 import { SiteTable } from './sites';
+import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
+import { defaultWebSocketTimes } from './websocket/limits';
+import { WebSockets } from './websocket/websockets';
 
 export interface EdgeParts {
   readonly config: Config;
@@ -44,8 +47,8 @@ export interface EdgeParts {
   readonly load?: () => number;
 }
 
-/** How long answers under way may take once the process is asked to end. */
-const drainMs = 5_000;
+/** How long those that were told to go may take for it. */
+const farewellMs = 1_000;
 /** Bodies compressed at once: each takes about 1 MB, and they share Node's four threads. */
 const compressedAtOnceMax = 64;
 
@@ -58,15 +61,19 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const node = nodeNameOf(config);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
-  const sites = new SiteTable();
+  const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
+  const origins = new Origins({
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+  });
+  const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
-    compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    compressors: new Compressors(compressedAtOnceMax), webSockets, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
@@ -74,7 +81,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
+  const started: Service[] = [{ close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const accessLog = await AccessLog.start({
       dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
@@ -91,11 +98,13 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+    const listeners: HttpServer[] = [];
+    // Both at once: neither takes anybody while the other waits for its last viewer.
+    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
-    started.push({ close: () => server.close(drainMs) });
+    listeners.push(server);
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
-    started.push({ close: () => secure.close(drainMs) });
+    listeners.push(secure);
     rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
@@ -121,7 +130,7 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
  * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
  * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
  */
-function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
   return (exchange) => {
     const { tls: agreed, host, httpVersion } = exchange.request;
     if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
@@ -132,6 +141,11 @@ function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: I
     exchange.outcome = refusalOutcome('misdirected');
     exchange.answer(page.block, [], page.body, page.body.length);
   };
+}
+
+/** Why viewers cannot be met so, or null. */
+function tlsProblem({ policy, clientAuth }: SiteTls): string | null {
+  return securityPolicy(policy) === undefined ? `security policy ${policy} is not known` : authProblem(clientAuth);
 }
 
 /** Where certificates are put in force. */
@@ -174,21 +188,24 @@ export class EdgeState implements NodeApply {
   }
 
   private put(site: Site): readonly SiteRefusal[] {
-    if (site.kind === 'route') return [{ site: site.id, reason: 'a route is for routers' }];
-    if (site.kind === 'certificate') {
-      const reason = this.certificates.put(site);
-      return reason === null ? [] : [{ site: site.id, reason }];
+    const reason = this.refusalOf(site);
+    return reason === null ? [] : [{ site: site.id, reason }];
+  }
+
+  private refusalOf(site: Site): string | null {
+    switch (site.kind) {
+      case 'route': return 'a route is for routers';
+      case 'certificate': return this.certificates.put(site);
+      case 'connection-group': this.sites.putGroup(site); return null;
+      case 'tenant': return this.sites.putTenant(site);
+      case 'web':
+      case 'streaming':
+        return (site.kind === 'web' ? tlsProblem(site.tls) : null) ?? this.sites.put(site);
     }
-    if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return [{ site: site.id, reason: `security policy ${site.tls.policy} is not known` }];
-    const result = this.sites.put(site, (id, origin) => this.cache.space(id, origin));
-    if ('refused' in result) return [{ site: site.id, reason: result.refused }];
-    this.cache.retain(site.id, result.spaces);
-    return [];
   }
 
   private drop(id: string): void {
     this.certificates.remove(id);
     this.sites.remove(id);
-    this.cache.retain(id, new Set());
   }
 }

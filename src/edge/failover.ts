@@ -45,6 +45,10 @@ function askMember(origins: Origins, asking: Asking, listener: OriginListener, m
       listener.onHead(status, fields, source);
     },
     onData: (piece) => { if (!turnedAway) listener.onData(piece); },
+    onSwitched: (fields, socket) => {
+      headHeard = true;
+      listener.onSwitched?.(fields, socket);
+    },
     onEnd: () => { if (!turnedAway) listener.onEnd(); },
     onError: (fault: Fault) => { if (!turnedAway && (headHeard || !failover())) listener.onError(fault); },
   });

@@ -1,6 +1,8 @@
 // Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
 import { Pool, type Dispatcher } from 'undici';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import { assert } from '../base/assert';
 import { codeOf, Fault } from '../base/fault';
 import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
@@ -13,6 +15,7 @@ import type { OriginGuard } from './access/origin-guard';
 import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
+import type { TlsIdentity } from './tls/tls-directory';
 
 /** Connections to one origin at once; requests beyond wait in the pool's queue. */
 const connectionsMax = 512;
@@ -26,8 +29,8 @@ const keylessMax = 1_000;
 
 export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved';
 
-/** Interim answers that are not for viewers: they are about one connection (RFC 9110 section 15.2). */
-const connectionInformation: ReadonlySet<number> = new Set([100, 101]);
+/** An interim answer that is not for viewers: it is about one connection (RFC 9110 section 15.2). */
+const CONTINUE = 100;
 
 /** Hears one answer: any number of `onInformation`, `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
 export interface OriginListener {
@@ -37,6 +40,8 @@ export interface OriginListener {
   onData(piece: Buffer): void;
   onEnd(): void;
   onError(fault: Fault): void;
+  /** In place of `onHead`, and last: the connection switched to what `request.upgrade` says, with these fields, and is the listener's. */
+  onSwitched?(fields: Fields, socket: Socket): void;
 }
 
 export interface OriginsParts {
@@ -44,6 +49,8 @@ export interface OriginsParts {
   readonly log: Log;
   readonly endpoints: OriginEndpoints;
   readonly guard: OriginGuard;
+  /** What is shown to origins that ask for a certificate, by its id; null: it is not here. */
+  readonly identityOf: (id: string) => TlsIdentity | null;
 }
 
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
@@ -103,7 +110,12 @@ export class Origins implements Service {
 
   private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): void {
     const { origin, request } = destined;
-    const entry = this.poolFor(destined);
+    const identity = this.identityFor(destined);
+    if (identity === 'missing') {
+      listener.onError(new Fault('origin-unreachable', 'machine', `the certificate ${origin.clientCertificate} to be shown to the origin is not here`));
+      return;
+    }
+    const entry = this.poolFor(destined, identity);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
       return;
@@ -116,18 +128,27 @@ export class Origins implements Service {
     };
     const handler = new ResponseHandler(listener, failed, origin.completionTimeoutS, () => { entry.queued -= 1; });
     entry.pool.dispatch(
-      { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false },
+      { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false, upgrade: request.upgrade ?? null },
       handler,
     );
   }
 
-  private poolFor({ origin, request: { secure }, namedBy }: Destined): PoolEntry {
+  /** Who the edge is to the origin. Without the one that is configured nothing is sent: the origin might answer a stranger, too. */
+  private identityFor({ origin, request }: Destined): TlsIdentity | null | 'missing' {
+    if (origin.clientCertificate === null || !request.secure) return null;
+    return this.parts.identityOf(origin.clientCertificate) ?? 'missing';
+  }
+
+  /** A connection is of one identity, so that pools are, too; a renewed certificate makes another. */
+  private poolFor({ origin, request: { secure }, namedBy }: Destined, identity: TlsIdentity | null): PoolEntry {
     const port = secure ? origin.httpsPort : origin.httpPort;
-    const name = JSON.stringify([namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
+    const name = JSON.stringify([
+      namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS, identity?.chain ?? null,
+    ]);
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, identity, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
@@ -144,7 +165,7 @@ export class Origins implements Service {
 }
 
 /** @param guard null: the operator named the address, and may name any */
-function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Options {
+function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: OriginGuard | null): Pool.Options {
   const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
   const connect = {
     timeout: origin.connectionTimeoutS * 1000,
@@ -152,6 +173,7 @@ function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Option
     ...(versions.length > 0
       ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
       : {}),
+    ...(identity === null ? {} : { cert: identity.chain, key: identity.key }),
   };
   return {
     connections: connectionsMax,
@@ -192,8 +214,13 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status === 101) {
+      // Without Upgrade, or nobody asked for it: what follows is no HTTP, and nothing else that is known (RFC 9110 section 15.2.2).
+      controller.abort(new Fault('origin-misbehaved', 'origin', 'the origin switched to no protocol that was asked for'));
+      return;
+    }
     if (status < 200) {
-      if (!connectionInformation.has(status)) this.listener.onInformation(status, fieldsOf(controller.rawHeaders as Buffer[]));
+      if (status !== CONTINUE) this.listener.onInformation(status, fieldsOf(controller.rawHeaders as Buffer[]));
       return;
     }
     this.headSeen = true;
@@ -210,6 +237,15 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
       },
       abort: () => controller.abort(new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer')),
     });
+  }
+
+  onRequestUpgrade(controller: Dispatcher.DispatchController, _status: number, _headers: unknown, duplex: Duplex): void {
+    const socket = duplex as Socket;
+    // undici took its own away, and until somebody listens an error would end the process.
+    socket.on('error', () => {});
+    assert(this.listener.onSwitched !== undefined, 'a listener that asks for a switch hears of it');
+    if (this.finish()) this.listener.onSwitched(fieldsOf(controller.rawHeaders as Buffer[]), socket);
+    else socket.destroy();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {

@@ -6,7 +6,8 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | 'client-certificate-required' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop'
+  | 'websocket-malformed' | 'too-many-of-address' | 'edge-full';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -17,6 +18,7 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'https-required': 'This content is available over HTTPS only.',
   'body-not-allowed': 'A GET or HEAD request must not have a body here.',
   'access-closed': 'Access to this content is restricted.',
+  'client-certificate-required': 'This content is available over HTTPS only, to those who were asked for a certificate when they connected.',
   // CloudFront's own sentence: people and programs know it.
   'country-refused': 'The Amazon CloudFront distribution is configured to block access from your country.',
   'content-type-not-encryptable': 'Content of this type is not accepted here.',
@@ -27,6 +29,9 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'origin-unreachable': 'The origin could not be reached.',
   'origin-timeout': 'The origin did not answer in time.',
   'origin-misbehaved': 'The origin closed the connection or sent an invalid answer.',
+  'websocket-malformed': 'The request asks for a WebSocket, and is no opening handshake of one.',
+  'too-many-of-address': 'Too many WebSockets are open from this address.',
+  'edge-full': 'This service cannot take another WebSocket now.',
   'loop': 'The request has come through this service too often: its origin leads back to it.',
 };
 

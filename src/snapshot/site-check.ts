@@ -1,8 +1,8 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
+  CertificateSite, ConnectionGroupSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
   SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteLogging, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
-  Route, SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
+  Route, SiteClientAuth, SiteTenancy, SiteTrial, SiteTrialChoice, StreamingSite, TenantSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -95,8 +95,11 @@ const behavior = shape<SiteBehavior>({
   encryption: orNull(encryption),
 });
 
-const header: Check = (value, at) =>
+/** Two texts, such as a header or a parameter: name and value. */
+const pair: Check = (value, at) =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string' && part.length <= textCharsMax) ? null : at;
+
+const parameters = listOf(pair);
 
 const signing = shape<SiteSigning>({ service: oneOf('s3', 'mediastore', 'mediapackagev2', 'lambda'), when: oneOf('always', 'unless-authorized') });
 
@@ -109,13 +112,14 @@ const origin = shape<SiteOrigin>({
   httpsPort: count,
   tlsVersions: listOf(filled),
   path: text,
-  headers: listOf(header),
+  headers: listOf(pair),
   connectionAttempts: count,
   connectionTimeoutS: seconds,
   readTimeoutS: seconds,
   keepAliveS: seconds,
   completionTimeoutS: orNull(seconds),
   signing: orNull(signing),
+  clientCertificate: orNull(filled),
 });
 
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });
@@ -123,7 +127,11 @@ const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, response
 
 const logging = shape<SiteLogging>({ bucket: filled, prefix: text });
 
-const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag });
+const clientAuth: Check = (value, at) => (value as { mode?: unknown } | null | undefined)?.mode === 'passthrough'
+  ? null
+  // Without authorities OpenSSL would trust the public ones.
+  : shape<Exclude<SiteClientAuth, { mode: 'passthrough' }>>({ mode: oneOf('required', 'optional'), authorities: filled, ignoreExpiry: flag })(value, at);
+const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag, clientAuth: orNull(clientAuth) });
 
 const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | undefined)?.kind === 'header'
   ? shape<Extract<SiteTrialChoice, { kind: 'header' }>>({ kind: oneOf('header'), name: filled, value: text })(value, at)
@@ -139,6 +147,7 @@ const webSite = shape<WebSite>({
   kind: oneOf('web'), ...routed,
   defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled), staging: flag, trial: orNull(trial),
   publicKeys: listOf(publicKey), countries: orNull(countries), tls,
+  tenancy: orNull(shape<SiteTenancy>({ parameters })),
 });
 
 const streamingSite = shape<StreamingSite>({
@@ -149,6 +158,12 @@ const certificateSite = shape<CertificateSite>({
   kind: oneOf('certificate'), ...identity, chain: filled, sealedKey: filled,
 });
 
+const tenant = shape<TenantSite>({
+  kind: oneOf('tenant'), ...identity, site: filled, group: filled, parameters, certificate: orNull(filled), countries: orNull(countries),
+});
+
+const connectionGroup = shape<ConnectionGroupSite>({ kind: oneOf('connection-group'), ...identity, ipv6: flag });
+
 const route = shape<Route>({ kind: oneOf('route'), ...routed });
 
 const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });
@@ -158,6 +173,8 @@ export function siteProblem(value: unknown): string | null {
   const kind = (value as { kind?: unknown } | null | undefined)?.kind;
   if (kind === 'web') return webSite(value, 'site');
   if (kind === 'streaming') return streamingSite(value, 'site');
+  if (kind === 'tenant') return tenant(value, 'site');
+  if (kind === 'connection-group') return connectionGroup(value, 'site');
   if (kind === 'certificate') return certificateSite(value, 'site');
   if (kind === 'route') return route(value, 'site');
   return 'site.kind';

@@ -168,6 +168,8 @@ export interface SiteOrigin {
   readonly completionTimeoutS: number | null;
   /** Null: requests are sent as they are. */
   readonly signing: SiteSigning | null;
+  /** Id of the CertificateSite that the edge shows to the origin over TLS; null: it shows none. */
+  readonly clientCertificate: string | null;
 }
 
 /** How requests to an origin are signed (AWS Signature Version 4); the key is the edge's own. */
@@ -260,7 +262,17 @@ export interface WebSite extends RoutedIdentity {
   /** Null: viewers are let in from anywhere. */
   readonly countries: SiteCountries | null;
   readonly tls: SiteTls;
+  /** Otherwise it is served under the names of its tenants only, whose parameters stand as `{{name}}` in its origins' hosts and paths. */
+  readonly tenancy: SiteTenancy | null;
 }
+
+export interface SiteTenancy {
+  /** Every parameter there is, with its value for tenants that have none of their own. */
+  readonly parameters: readonly SiteParameter[];
+}
+
+/** Name and value. */
+export type SiteParameter = readonly [string, string];
 
 /** How viewers are met over TLS. */
 export interface SiteTls {
@@ -269,7 +281,22 @@ export interface SiteTls {
   /** CloudFront's name of a security policy. */
   readonly policy: string;
   readonly http2: boolean;
+  /** Whether viewers are asked for certificates; null: they are not. */
+  readonly clientAuth: SiteClientAuth | null;
 }
+
+/** Which certificates of viewers are taken. */
+export type SiteClientAuth =
+  | {
+    /** `optional`: a viewer may show none, but none that is wrong. */
+    readonly mode: 'required' | 'optional';
+    /** PEM of the authorities that are trusted, roots among them. */
+    readonly authorities: string;
+    /** A viewer's certificate whose time is over is taken all the same. */
+    readonly ignoreExpiry: boolean;
+  }
+  /** The origin judges what is shown. */
+  | { readonly mode: 'passthrough' };
 
 /** A certificate that sites name. It has no hosts of its own: which of its names are served is for sites to say. */
 export interface CertificateSite extends SiteIdentity {
@@ -294,11 +321,31 @@ export interface StreamingSite extends RoutedIdentity {
   readonly publicKeys: readonly SitePublicKey[];
 }
 
+/** One tenant of a web site: what it has of its own. Everything else is its site's, which may come later or change without it. */
+export interface TenantSite extends SiteIdentity {
+  readonly kind: 'tenant';
+  /** Id of the web site that serves it. */
+  readonly site: string;
+  /** Id of its connection group. */
+  readonly group: string;
+  readonly parameters: readonly SiteParameter[];
+  /** Id of a CertificateSite that is shown for those of its names that it covers; null: its site's is shown for all. */
+  readonly certificate: string | null;
+  /** In place of its site's; null: as its site has it. */
+  readonly countries: SiteCountries | null;
+}
+
+/** A connection group: where viewers of its tenants are sent. Its own name is for the DNS; no content is served under it. */
+export interface ConnectionGroupSite extends SiteIdentity {
+  readonly kind: 'connection-group';
+  readonly ipv6: boolean;
+}
+
 /** What viewers are served. */
 export type ServedSite = WebSite | StreamingSite;
 
 /** What edges are told. */
-export type EdgeSite = ServedSite | CertificateSite;
+export type EdgeSite = ServedSite | TenantSite | ConnectionGroupSite | CertificateSite;
 
 /** What routers are told of a distribution: where its viewers may be sent. Never its origins, keys or rules. */
 export interface Route extends RoutedIdentity {
@@ -309,14 +356,22 @@ export type Site = EdgeSite | Route;
 
 /** A site as routers may know it: staging sites have no viewers of their own. Null for what is none of theirs. */
 export function routeOf(site: EdgeSite): Route | null {
-  if (site.kind === 'certificate') return null;
-  const { id, seq, enabled, hosts, priceClass, ipv6 } = site;
-  return { kind: 'route', id, seq, enabled, hosts: site.kind === 'web' && site.staging ? [] : hosts, priceClass, ipv6 };
+  const { id, seq, enabled, hosts } = site;
+  switch (site.kind) {
+    case 'certificate': return null;
+    // The DNS answers by its group's name, which says whether there is IPv6.
+    case 'tenant': return { kind: 'route', id, seq, enabled, hosts, priceClass: 'all', ipv6: false };
+    case 'connection-group': return { kind: 'route', id, seq, enabled, hosts, priceClass: 'all', ipv6: site.ipv6 };
+    case 'web':
+    case 'streaming':
+      return { kind: 'route', id, seq, enabled, hosts: site.kind === 'web' && site.staging ? [] : hosts, priceClass: site.priceClass, ipv6: site.ipv6 };
+  }
 }
 
 /** One invalidation: from its seq on, what was fetched earlier and matches is no longer served. */
 export interface Purge {
   readonly seq: number;
+  /** Id of a site, whose tenants are all meant, or of one tenant. */
   readonly site: string;
   /** CloudFront invalidation paths: start with `/`; `*` only as the last character. */
   readonly paths: readonly string[];

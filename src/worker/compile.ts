@@ -7,18 +7,20 @@ import type {
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import type { Sealer } from '../base/sealed';
-import { certificateIdOf, defaultCertificateId } from '../model/certificate';
+import { certificateIdOf, certificateIdOfArn, clientCertificateIdOf, defaultCertificateId } from '../model/certificate';
+import type { TenantSettings } from '../model/distribution-tenant';
 import { activeKeyPairs, type KeyPairs } from '../model/key-pair';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
 import { isKeyGroupId, ownSigner } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  CertificateSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteLogging, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
+  CertificateSite, EdgeSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteLogging, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
   StreamingSite, WebSite,
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
+import { accessOf, clientAuthOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
+import { compileConnectionGroup, compileTenant, tenancyOf } from './compile-tenants';
 import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
@@ -44,6 +46,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
   const defaultBehavior = config.DefaultCacheBehavior;
   assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
   const keyring = keyringOf(lookup);
+  const tenancy = tenancyOf(config);
   const behaviors = [
     ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, config, keyring)),
     compileBehavior('*', defaultBehavior, config, keyring),
@@ -53,8 +56,8 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     id: row.id,
     seq: row.changeSeq,
     enabled: row.enabled,
-    // A multi-tenant distribution has no name of its own, and its origins are whole only with a tenant's parameters.
-    hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    // Guide, distribution-config-options: a multi-tenant distribution has no name of its own.
+    hosts: tenancy !== null ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     priceClass: priceClassOf(config.PriceClass),
     ipv6: config.IsIPV6Enabled === true,
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
@@ -72,12 +75,33 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, keyring),
     countries: countriesOf(config),
-    tls: compileTls(config),
+    tls: compileTls(config, lookup),
+    tenancy,
   };
 }
 
+/**
+ * What nodes are told of a resource by itself, under its own id; null: nothing.
+ * @param keys null: nothing is told of certificates
+ * @throws Fault `cannot-compile`, `cannot-unseal`
+ */
+export function compileResource(row: ResourceRow, lookup: Lookup, keys: KeyExchange | null): EdgeSite | null {
+  switch (row.kind) {
+    case 'certificate': return keys === null ? null : compileCertificate(row, keys);
+    case 'connection-group': return compileConnectionGroup(row);
+    case 'distribution-tenant': {
+      const arn = (row.config as TenantSettings).Customizations?.Certificate?.Arn ?? '';
+      return compileTenant(row, arn === '' ? null : certificateIdOfArn(arn), lookup);
+    }
+    default: return null;
+  }
+}
+
+/** Kinds of which `compileResource` tells. */
+export const toldResources: ReadonlySet<string> = new Set<ResourceRow['kind']>(['certificate', 'connection-group', 'distribution-tenant']);
+
 /** A certificate as nodes get it: its private key encrypted under what they know. @throws Fault `cannot-unseal` */
-export function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSite {
+function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSite {
   const { chain } = row.config as { readonly chain: string };
   const { sealedKey } = row.attributes as { readonly sealedKey: string };
   return { kind: 'certificate', id: row.id, seq: row.changeSeq, enabled: true, hosts: [], chain, sealedKey: keys.nodes.seal(keys.stored.open(sealedKey, row.id), row.id) };
@@ -87,11 +111,13 @@ export function compileCertificate(row: ResourceRow, keys: KeyExchange): Certifi
 export interface KeyExchange { readonly stored: Sealer; readonly nodes: Sealer }
 
 /** Guide: Security Policy, Supported HTTP Versions. HTTP/3 is not served; whoever asks for it gets the next best. */
-function compileTls({ ViewerCertificate: certificate, HttpVersion: version }: DistributionConfig): SiteTls {
+function compileTls(config: DistributionConfig, lookup: Lookup): SiteTls {
+  const { ViewerCertificate: certificate, HttpVersion: version } = config;
   return {
     certificate: certificateIdOf(certificate) ?? defaultCertificateId,
     policy: certificate?.MinimumProtocolVersion ?? 'TLSv1',
     http2: version === undefined || version.startsWith('http2'),
+    clientAuth: clientAuthOf(config, lookup),
   };
 }
 
@@ -153,6 +179,8 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     allowedMethods: methods(behavior.AllowedMethods),
     cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
     ...request,
+    // Guide, mtls-validation-modes: in mode passthrough every request is for the origin to judge.
+    cacheable: request.cacheable && config.ViewerMtlsConfig?.Mode !== 'passthrough',
     compress: behavior.Compress === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
     access: accessOf(config, behavior, keyring),
@@ -167,9 +195,9 @@ function methods(list: List<string> | undefined): readonly string[] {
 
 type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders' | 'viewerFields'>;
 
-/** The names that are CloudFront's own to say (guide: adding-cloudfront-headers), of lists of header names. */
+/** The names that are CloudFront's own to say (guide: adding-cloudfront-headers, mtls-validation-modes), of lists of header names. */
 function viewerFieldsOf(...lists: readonly (readonly string[])[]): readonly string[] {
-  return [...new Set(lists.flatMap(lower).filter((name) => name.startsWith('cloudfront-')))];
+  return [...new Set(lists.flatMap(lower).filter((name) => name.startsWith('cloudfront-') || name === 'client-cert' || name === 'client-cert-chain'))];
 }
 
 /** Cache policy and origin request policy: what is in the key goes to the origin too (guide: controlling-origin-requests). */
@@ -281,7 +309,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
   const protocol = custom?.OriginProtocolPolicy ?? 'match-viewer';
   return {
     id: origin.Id ?? '',
-    host: (origin.DomainName ?? '').toLowerCase(),
+    host: hostOf(origin.DomainName ?? ''),
     kind: custom === undefined ? 's3' : 'custom',
     protocol: protocol === 'http-only' || protocol === 'https-only' ? protocol : 'match-viewer',
     httpPort: custom?.HTTPPort ?? 80,
@@ -296,7 +324,13 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
     signing: signingOf(origin, lookup),
+    clientCertificate: clientCertificateIdOf(custom?.OriginMtlsConfig),
   };
+}
+
+/** Lower case, but for names of tenants' parameters, which are told apart by case. */
+function hostOf(domainName: string): string {
+  return domainName.split(/(\{\{[^}]*\}\})/).map((part, i) => (i % 2 === 0 ? part.toLowerCase() : part)).join('');
 }
 
 const tlsOrder = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2'];

@@ -1,27 +1,24 @@
 // Which certificate, protocols and ciphers a viewer is met with, by the name it asks for; made when first needed, and few at a time.
-import { constants, createHash, createPrivateKey } from 'node:crypto';
-import { createServer, type Server } from 'node:tls';
+import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
 import { messageOf } from '../../base/fault';
 import { nodeKeysPurpose, Sealer } from '../../base/sealed';
-import type { CertificateSite, WebSite } from '../../snapshot/site';
+import type { CertificateSite, SiteTls } from '../../snapshot/site';
+import type { TermsOfName } from '../sites';
+import { asked, certificateShown, contextOf, isSameAuth, type CertificateShown } from './client-auth';
 import { cipherText, curves, securityPolicy } from './security-policies';
 
 /** How viewers of a site are met. */
-export interface TlsTerms {
-  /** Id of a certificate. */
-  readonly certificate: string;
-  readonly policy: string;
-  readonly http2: boolean;
-}
+export type TlsTerms = SiteTls;
 
-/** The site that serves a name, as the site table knows it. */
-export type SiteOfName = (name: string) => WebSite | null;
+/** How viewers of a name are met, as the site table knows it; null: no site has the name. */
+export type TermsOf = (name: string) => TermsOfName | null;
 
 export const defaultCertificateId = 'default';
 /** As CloudFront's own certificate: everything from TLS 1.0 on (guide: Security Policy). */
-const defaultTerms: TlsTerms = { certificate: defaultCertificateId, policy: 'TLSv1', http2: true };
+const defaultTerms: TlsTerms = { certificate: defaultCertificateId, policy: 'TLSv1', http2: true, clientAuth: null };
 
 /** Contexts in memory; one that is needed again is made again in about a millisecond. */
 const contextsMax = 512;
@@ -32,15 +29,21 @@ export const handshakeMs = 10_000;
 
 interface Context { readonly server: Server; readonly madeAtMs: number; readonly chain: string }
 
-interface Identity { readonly chain: string; readonly key: string }
+/** A certificate with its issuers, and its private key. */
+export interface TlsIdentity {
+  readonly chain: string;
+  readonly key: string;
+  /** Lower case; may start with `*.`. */
+  readonly names: ReadonlySet<string>;
+}
 
 export class TlsDirectory {
-  private readonly identities = new Map<string, Identity>();
+  private readonly identities = new Map<string, TlsIdentity>();
   /** The least recently used first. */
   private readonly contexts = new Map<string, Context>();
   private readonly sealer: Sealer;
 
-  constructor(nodeSecret: string, private readonly siteOf: SiteOfName, private readonly clock: Clock) {
+  constructor(nodeSecret: string, private readonly termsOf: TermsOf, private readonly clock: Clock) {
     this.sealer = new Sealer(nodeSecret, nodeKeysPurpose);
   }
 
@@ -51,7 +54,7 @@ export class TlsDirectory {
     try {
       const key = this.sealer.open(certificate.sealedKey, certificate.id);
       createPrivateKey(key);
-      this.identities.set(certificate.id, { chain: certificate.chain, key });
+      this.identities.set(certificate.id, { chain: certificate.chain, key, names: namesIn(certificate.chain) });
       return null;
     } catch (thrown) {
       // Never the key itself: OpenSSL's reasons name functions, not content.
@@ -59,18 +62,35 @@ export class TlsDirectory {
     }
   }
 
+  /** Null: it was never told of, or is gone. */
+  identity(id: string): TlsIdentity | null { return this.identities.get(id) ?? null; }
   remove(id: string): void { this.identities.delete(id); }
   ids(): IterableIterator<string> { return this.identities.keys(); }
 
   /** The terms for a name; those of the default certificate for a name that no site has, as CloudFront does. */
   termsFor(name: string | null): TlsTerms {
-    return (name === null ? null : this.siteOf(name)?.tls) ?? defaultTerms;
+    const terms = name === null ? null : this.termsOf(name);
+    if (terms === null) return defaultTerms;
+    const { preferred } = terms;
+    // Guide, tenant-customization: where a tenant's and its distribution's certificates cover the same domain, the tenant's is used.
+    return preferred !== null && this.isCovered(terms.name, preferred) ? { ...terms, certificate: preferred } : terms;
+  }
+
+  private isCovered(name: string, certificate: string): boolean {
+    const names = this.identities.get(certificate)?.names;
+    return names !== undefined && (names.has(name) || names.has(`*${name.slice(name.indexOf('.'))}`));
   }
 
   /** True when what was agreed for one name may serve another: the viewer would have been met alike. */
   covers(agreed: TlsTerms, host: string, httpVersion: string): boolean {
     const terms = this.termsFor(host);
-    return terms.certificate === agreed.certificate && terms.policy === agreed.policy && (terms.http2 || httpVersion !== '2');
+    return terms.certificate === agreed.certificate && terms.policy === agreed.policy && isSameAuth(terms.clientAuth, agreed.clientAuth)
+      && (terms.http2 || httpVersion !== '2');
+  }
+
+  /** What a viewer showed in a handshake under these terms, and whether it is taken. */
+  certificateShown(socket: TLSSocket, { clientAuth }: TlsTerms): CertificateShown {
+    return clientAuth === null ? { kind: 'none' } : certificateShown(socket, clientAuth, this.clock.nowMs());
   }
 
   /**
@@ -81,7 +101,7 @@ export class TlsDirectory {
   serverFor(terms: TlsTerms, http2: boolean): Server | null {
     const identity = this.identities.get(terms.certificate);
     if (identity === undefined) return null;
-    const key = `${terms.policy} ${terms.http2 && http2} ${terms.certificate}`;
+    const key = `${terms.policy} ${terms.http2 && http2} ${terms.certificate} ${contextOf(terms.clientAuth)}`;
     const nowMs = this.clock.monotonicMs();
     const known = this.contexts.get(key);
     this.contexts.delete(key);
@@ -93,7 +113,7 @@ export class TlsDirectory {
   }
 }
 
-function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): Server {
+function makeServer({ chain, key }: TlsIdentity, terms: TlsTerms, http2: boolean): Server {
   const policy = securityPolicy(terms.policy);
   assert(policy !== undefined, 'a site with a policy that is none is not taken');
   return createServer({
@@ -102,13 +122,22 @@ function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): 
     handshakeTimeout: handshakeMs,
     // A session is taken up again under the same terms only.
     sessionIdContext: sessionContext(terms),
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+      // Whoever is asked for a certificate shows it in every handshake: nothing that was taken once is taken again unseen.
+      | (terms.clientAuth === null ? 0 : constants.SSL_OP_NO_TICKET),
+    ...(terms.clientAuth === null ? {} : asked(terms.clientAuth)),
     allowHalfOpen: true,
     noDelay: true,
   });
 }
 
+/** DNS names of the first certificate in a chain. @throws OpenSSL's error */
+function namesIn(chain: string): ReadonlySet<string> {
+  const listed = (new X509Certificate(chain).subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:'));
+  return new Set(listed.map((entry) => entry.slice('DNS:'.length).toLowerCase()));
+}
+
 /** OpenSSL takes 32 bytes. */
-function sessionContext({ certificate, policy }: TlsTerms): string {
-  return createHash('sha256').update(`${policy} ${certificate}`).digest('base64').slice(0, 32);
+function sessionContext({ certificate, policy, clientAuth }: TlsTerms): string {
+  return createHash('sha256').update(`${policy} ${certificate} ${contextOf(clientAuth)}`).digest('base64').slice(0, 32);
 }
