@@ -181,9 +181,9 @@ class NatsPublisher implements Publisher {
   /** Only the newest list counts; a router that missed it says hello, or hears the next. */
   private tellList(): void {
     const { connection, list } = this;
-    if (!this.leadership.leading || connection === null || list === null || list === this.toldList) return;
+    if (!this.leadership.leading || connection?.info === undefined || list === null || list === this.toldList) return;
     this.toldList = list;
-    const bytesMax = (connection.info?.max_payload ?? 0) - headerBytes;
+    const bytesMax = connection.info.max_payload - headerBytes;
     if (Buffer.byteLength(list) > bytesMax) { this.options.log.error('fleet-too-large', { note: 'raise max_payload of nats-server' }); return; }
     connection.publish(fleetSubject, list);
   }

@@ -154,7 +154,9 @@ export class Outlet {
   /** Sites whose text the server takes; the others are noted, and nodes keep what they have of them. */
   private *fitting(sites: Iterable<{ readonly id: string; readonly text: string }>): Generator<{ readonly id: string; readonly text: string }> {
     const { connection, snapshot, log } = this.options;
-    const bytesMax = (connection.info?.max_payload ?? 0) - headerBytes;
+    // Unknown while the connection is away; nothing could be written then either.
+    if (connection.info === undefined) throw new Fault('nats-away', 'peer', 'NATS is away');
+    const bytesMax = connection.info.max_payload - headerBytes;
     for (const site of sites) {
       const bytes = site.text.length <= partBytes ? site.text.length : pack(site.text, headers()).length;
       if (bytes <= bytesMax) { this.tooLarge.delete(site.id); yield site; continue; }
