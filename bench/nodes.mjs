@@ -90,7 +90,7 @@ async function startAll(place, way) {
   const ports = [await lastingPort(), await lastingPort()];
   const workers = ports.map((port, at) => new Program(`worker-${at + 1}`, () => ready(fork(path.join(root, 'dist/main.js'), ['worker'], {
     env: {
-      ...process.env, DATABASE_URL: database.url, EDGEFRONT_WORKER_PORT: String(port), EDGEFRONT_NODE_SECRET: secret, EDGEFRONT_NODE_LOST_MS: String(nodeLostMs), EDGEFRONT_LOG_LEVEL: 'warn',
+      ...process.env, DATABASE_URL: database.url, EDGEFRONT_WORKER_PORT: String(port), EDGEFRONT_NODE_SECRET: secret, EDGEFRONT_SECRETS_KEY: secret, EDGEFRONT_NODE_LOST_MS: String(nodeLostMs), EDGEFRONT_LOG_LEVEL: 'warn',
       ...(nats === null ? {} : { EDGEFRONT_NATS_URL: nats.access.servers[0], EDGEFRONT_NATS_CREDENTIALS: nats.access.credentials }),
     },
     execArgv: ['--no-warnings'],

@@ -6,6 +6,7 @@ import path from 'node:path';
 const { dist, dir, first, count, ...rest } = JSON.parse(process.argv[2]);
 const require = createRequire(import.meta.url);
 const { startChannel } = require(path.join(dist, 'snapshot/channel.js'));
+const { sharedCredential } = require(path.join(dist, 'snapshot/credential.js'));
 const { systemClock } = require(path.join(dist, 'base/clock.js'));
 const { silentLog } = require(path.join(dist, 'base/log.js'));
 
@@ -45,8 +46,8 @@ const nodes = await Promise.all(Array.from({ length: count }, async (_, at) => {
   const own = path.join(dir, node);
   mkdirSync(own, { recursive: true });
   const subscriber = await startChannel({
-    node, role: 'edge', pop: 'LOC50-P1', addresses: [], situation: { place: null, region: '100', capacity: 1 }, load: () => 0, dir: own, log: silentLog, clock: systemClock,
-    apply: memory, workerCa: null, workerUrls: rest.workerUrls, secret: rest.secret,
+    credential: sharedCredential(node, [rest.secret]), role: 'edge', pop: 'LOC50-P1', addresses: [], situation: { place: null, region: '100', capacity: 1 }, load: () => 0, dir: own, log: silentLog, clock: systemClock,
+    apply: memory, workerCa: null, workerUrls: rest.workerUrls,
     nats: rest.nats === null ? null : { ...rest.nats, credentials: path.join(rest.nats.keys, `node-${node}.nk`) },
   });
   return { memory, subscriber };

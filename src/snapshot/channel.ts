@@ -20,6 +20,8 @@ export function together(publishers: readonly Publisher[]): Publisher {
   return {
     publish: () => publishers.forEach((publisher) => publisher.publish()),
     tellFleet: (edges) => publishers.forEach((publisher) => publisher.tellFleet(edges)),
+    tellKeys: () => publishers.forEach((publisher) => publisher.tellKeys()),
+    recheck: (keys) => publishers.forEach((publisher) => publisher.recheck(keys)),
     nodes: () => publishers.flatMap((publisher) => publisher.nodes()),
     refusals: () => publishers.flatMap((publisher) => publisher.refusals()),
     close: () => closeAll(publishers),

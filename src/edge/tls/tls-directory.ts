@@ -4,7 +4,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
 import { messageOf } from '../../base/fault';
-import { nodeKeysPurpose, Sealer } from '../../base/sealed';
+import type { FleetKeys } from '../../snapshot/fleet-keys';
 import type { CertificateSite, SiteTls } from '../../snapshot/site';
 import type { TermsOfName } from '../sites';
 import { asked, certificateShown, contextOf, isSameAuth, type CertificateShown } from './client-auth';
@@ -41,18 +41,15 @@ export class TlsDirectory {
   private readonly identities = new Map<string, TlsIdentity>();
   /** The least recently used first. */
   private readonly contexts = new Map<string, Context>();
-  private readonly sealer: Sealer;
 
-  constructor(nodeSecret: string, private readonly termsOf: TermsOf, private readonly clock: Clock) {
-    this.sealer = new Sealer(nodeSecret, nodeKeysPurpose);
-  }
+  constructor(private readonly keys: Pick<FleetKeys, 'open'>, private readonly termsOf: TermsOf, private readonly clock: Clock) {}
 
   get certificates(): number { return this.identities.size; }
 
   /** @returns why it cannot be used, or null; the version before then stays */
   put(certificate: CertificateSite): string | null {
     try {
-      const key = this.sealer.open(certificate.sealedKey, certificate.id);
+      const key = this.keys.open(certificate.sealedKey, certificate.id);
       createPrivateKey(key);
       this.identities.set(certificate.id, { chain: certificate.chain, key, names: namesIn(certificate.chain) });
       return null;

@@ -16,7 +16,7 @@ export interface NatsFleetOptions {
   /** A node is heard that this worker knows nothing of. */
   readonly stranger: (token: string) => void;
   /** A node has come, or come back. */
-  readonly greeted: (role: NodeRole) => void;
+  readonly greeted: (role: NodeRole, token: string) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -111,7 +111,7 @@ export class NatsFleet {
     };
     this.nodes.set(token, known);
     watch.changed(this.stateOf(known, true));
-    greeted(hello.role);
+    greeted(hello.role, token);
   }
 
   private leave(token: string): void {

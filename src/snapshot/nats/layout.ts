@@ -26,6 +26,10 @@ export const rollOfSubject = (token: string): string => `${rollSubject}.${token}
 /** To routers: the list of edges. */
 export const fleetSubject = 'edgefront.fleet';
 
+/** To edges: the fleet's keys, when they have changed; and to one that has come. */
+export const keysSubject = 'edgefront.keys';
+export const keysOfSubject = (token: string): string => `${keysSubject}.${token}`;
+
 export const nodeSubjects = 'edgefront.node.*.*';
 export type NodeWord = 'hello' | 'ack' | 'health' | 'leave';
 export const nodeSubject = (node: string, word: NodeWord): string => `edgefront.node.${tokenOf(node)}.${word}`;

@@ -6,9 +6,9 @@ import type { Clock } from '../../base/clock';
 import type { Log } from '../../base/log';
 import type { CaughtUp, NodeWatch, Publisher } from '../publisher';
 import type { Snapshot } from '../snapshot';
-import type { FleetEdge, FleetList, NodeRole } from '../wire';
+import type { FleetEdge, FleetKeysMessage, FleetList, NodeRole } from '../wire';
 import { NatsFleet } from './fleet';
-import { beatOf, beatSubject, bucketStream, bucketSubjects, fleetSubject, headerBytes, liveSubject, logStream, logSubject, nodeSubjects, rollOfSubject, rollSubject, workerInboxPrefix, type Beat } from './layout';
+import { beatOf, beatSubject, bucketStream, bucketSubjects, fleetSubject, headerBytes, keysOfSubject, keysSubject, liveSubject, logStream, logSubject, nodeSubjects, rollOfSubject, rollSubject, workerInboxPrefix, type Beat } from './layout';
 import { openNats, type NatsAccess, type NatsLink } from './nats';
 import { Deposed, Outlet } from './outlet';
 
@@ -19,6 +19,8 @@ export interface NatsPublisherOptions {
   /** This run of this worker. */
   readonly worker: string;
   readonly nodeLostMs: number;
+  /** The fleet's keys, sealed under each secret that nodes may have. */
+  readonly keysMessages: () => readonly FleetKeysMessage[];
   /** How far the log reaches back. */
   readonly retentionS: number;
   readonly watch: NodeWatch;
@@ -121,7 +123,7 @@ class NatsPublisher implements Publisher {
     this.fleet = new NatsFleet({
       snapshot, caughtUp, nodeLostMs, watch, clock, log,
       stranger: (token) => this.connection?.publish(rollOfSubject(token)),
-      greeted: (role) => { if (role === 'router') this.toldList = null; },
+      greeted: (role, token) => { if (role === 'router') this.toldList = null; else this.sendKeys(keysOfSubject(token)); },
     });
     this.timer = setInterval(() => this.beat(), beatMs);
     link.ready.then((connection) => this.begin(connection)).catch(() => undefined);
@@ -132,6 +134,16 @@ class NatsPublisher implements Publisher {
   tellFleet(edges: readonly FleetEdge[]): void {
     this.list = JSON.stringify({ type: 'fleet', edges } satisfies FleetList);
     this.tellList();
+  }
+
+  tellKeys(): void { this.sendKeys(keysSubject); }
+
+  /** Who may come at all, the server's configuration says. */
+  recheck(): void {}
+
+  private sendKeys(subject: string): void {
+    if (!this.leadership.leading || this.connection === null || this.connection.isClosed()) return;
+    for (const message of this.options.keysMessages()) this.connection.publish(subject, JSON.stringify(message));
   }
 
   nodes(): ReturnType<Publisher['nodes']> { return this.fleet.states(); }
@@ -168,6 +180,7 @@ class NatsPublisher implements Publisher {
     if (this.leadership.stepUp()) {
       this.options.log.info('nats-leading', { worker: this.options.worker });
       this.outlets.forEach((outlet) => outlet.forget());
+      this.tellKeys();
       this.pumpSoon();
     }
     // Only one whose streams are whole says how far they are.

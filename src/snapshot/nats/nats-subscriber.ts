@@ -8,7 +8,7 @@ import { Assembly, Keeper, type Follower, type Part } from '../follower';
 import { openNode, redialDelayMs, type NodeOptions, type Subscriber } from '../subscriber';
 import { deltaFrame, fromWorkerBytesMax, fullFrame, partBytes, readFromWorker, type Ack, type Health, type Hello } from '../wire';
 import {
-  beatOf, beatSubject, epochHeader, fleetSubject, fromHeader, inboxPrefix, liveSubject, nodeSubject, operationHeader, rollOfSubject, rollSubject, seqIn, siteSubject, toHeader, tokenOf, unpack, type NodeWord,
+  beatOf, beatSubject, epochHeader, fleetSubject, fromHeader, inboxPrefix, keysOfSubject, keysSubject, liveSubject, nodeSubject, operationHeader, rollOfSubject, rollSubject, seqIn, siteSubject, toHeader, tokenOf, unpack, type NodeWord,
 } from './layout';
 import { openNats, type NatsAccess } from './nats';
 import { StreamReading, type BucketState } from './reading';
@@ -75,6 +75,8 @@ class LogFollowing {
     private readonly reading: StreamReading,
     private readonly follower: Follower,
     private readonly options: NatsSubscriberOptions,
+    /** Everything is to come anew, whatever is on disk. */
+    private anew: boolean,
     private readonly taken: () => void,
   ) {}
 
@@ -148,7 +150,7 @@ class LogFollowing {
     if (found === null) throw new Fault('nothing-published', 'peer', 'no worker has published anything yet');
     const { head } = found;
     const seq = this.follower.seqInForce;
-    if (head.epoch === this.follower.epochInForce && !await this.isAhead(seq, head.seq)) {
+    if (!this.anew && head.epoch === this.follower.epochInForce && !await this.isAhead(seq, head.seq)) {
       const { place, entry } = await this.reading.entryAfter(seq);
       // Without an entry that leads on from here there is nothing more, or the log no longer reaches back.
       if (entry === null ? seq >= head.seq : entry.from <= seq) { this.goOn(place); return; }
@@ -167,6 +169,7 @@ class LogFollowing {
     const state = await this.reading.bucket();
     if (state === null) throw new Fault('nothing-published', 'peer', 'the workers are publishing everything anew');
     this.follower.take([...partsOf(state)]);
+    this.anew = false;
     this.taken();
     const { place, entry } = await this.reading.entryAfter(state.head.seq);
     if (entry !== null && entry.from > state.head.seq) throw new Fault('log-forgotten', 'peer', 'the log no longer reaches back to the state that was read');
@@ -252,10 +255,10 @@ class NatsNode {
   }
 
   async begin(connection: NatsConnection): Promise<void> {
-    const { role, node, takeFleet, log } = this.options;
+    const { role, takeFleet, fleetKeys, log, credential: { node } } = this.options;
     this.connection = connection;
     const reading = new StreamReading(await jetstreamManager(connection, { checkAPI: false }), role);
-    const following = new LogFollowing(reading, this.follower, this.options, () => this.keeper.keep());
+    const following = new LogFollowing(reading, this.follower, this.options, this.keyless, () => this.keeper.keep());
     this.following = following;
     const listen = (subject: string, act: (message: Msg) => void): void => {
       connection.subscribe(subject, { callback: (failed, message) => { if (failed === null) this.guarded(() => act(message)); } });
@@ -264,10 +267,11 @@ class NatsNode {
     listen(beatSubject, (message) => this.hearBeat(message.data));
     listen(rollOfSubject(tokenOf(node)), () => this.hello());
     listen(rollSubject, () => { setTimeout(() => this.hello(), Math.random() * rollJitterMs).unref(); });
+    if (fleetKeys !== undefined) for (const subject of [keysSubject, keysOfSubject(tokenOf(node))]) listen(subject, (message) => this.takeKeys(message.data));
     if (takeFleet !== undefined) listen(fleetSubject, (message) => this.takeFleet(message.data));
     void this.watchConnection(connection);
     this.hello();
-    following.look();
+    this.look();
     log.info('nats-connected', { seq: this.follower.durable.seq });
   }
 
@@ -283,7 +287,7 @@ class NatsNode {
     for await (const { type } of connection.status()) {
       if (type !== 'reconnect') continue;
       this.hello();
-      this.following?.look();
+      this.look();
     }
   }
 
@@ -301,10 +305,33 @@ class NatsNode {
     this.heardAtMs = this.options.clock.monotonicMs();
     const { epochInForce, seqInForce } = this.follower;
     this.beatsBehind = epoch === epochInForce && seq > seqInForce ? this.beatsBehind + 1 : 0;
-    if (epoch !== epochInForce) this.following?.placeAnew();
+    if (this.keyless) this.hello();
+    else if (epoch !== epochInForce) this.following?.placeAnew();
     else if (seq < seqInForce) this.following?.lookBack();
     else if (this.beatsBehind % beatsBehindMax === beatsBehindMax - 1) this.following?.placeAnew();
     else if (this.beatsBehind > 0) this.following?.look();
+  }
+
+  /** An edge without the fleet's keys could use nothing that is sealed under them: they come first. */
+  private get keyless(): boolean { return this.options.fleetKeys !== undefined && this.options.fleetKeys.all.length === 0; }
+
+  private look(): void { if (!this.keyless) this.following?.look(); }
+
+  private takeKeys(data: Uint8Array): void {
+    if (data.length > fromWorkerBytesMax) throw new Fault('too-large', 'peer', 'message too large');
+    const message = readFromWorker(Buffer.from(data).toString('utf8'));
+    if (message.type !== 'keys') throw new Fault('malformed-message', 'peer', 'malformed message: type');
+    let keys: readonly string[];
+    try {
+      keys = this.options.credential.keysIn(message);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      // While the fleet's secret changes, the keys come once under each.
+      this.options.log.debug('keys-not-for-this-node', { reason: thrown.message });
+      return;
+    }
+    this.options.fleetKeys?.take(keys);
+    this.look();
   }
 
   private takeFleet(data: Uint8Array): void {
@@ -315,12 +342,12 @@ class NatsNode {
 
   private say(word: NodeWord, text: string): void {
     if (this.connection === null || this.connection.isClosed()) return;
-    this.connection.publish(nodeSubject(this.options.node, word), text);
+    this.connection.publish(nodeSubject(this.options.credential.node, word), text);
   }
 
   private hello(): void {
-    const { node, role, pop, addresses, situation, version } = this.options;
-    const { epoch, seq } = this.follower.durable;
+    const { role, pop, addresses, situation, version, credential: { node } } = this.options;
+    const { epoch, seq } = this.keyless ? { epoch: null, seq: 0 } : this.follower.durable;
     this.toldEpoch = epoch;
     const hello: Hello = {
       type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch, ackedSeq: seq, refusals: this.follower.refusals(),
@@ -352,7 +379,9 @@ class NatsNode {
  * @throws Fault `bad-setting`, `data-dir-in-use`, `data-dir-broken`
  */
 export async function startNatsSubscriber(options: NatsSubscriberOptions): Promise<Subscriber> {
-  const { access, node: name, log } = options;
+  const { access, log, credential } = options;
+  const { node: name } = credential;
+  if (credential.kind !== 'shared') throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed with EDGEFRONT_NATS_URL: the fleet\'s keys are sealed under it on their way');
   const opened = openNode(options);
   const { follower } = opened;
   try {

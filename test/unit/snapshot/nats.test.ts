@@ -13,11 +13,14 @@ import { bucketStream, logStream, logSubject, nodeSubject, siteSubject, tokenOf,
 import { openNats } from '../../../src/snapshot/nats/nats';
 import { startNatsPublisher } from '../../../src/snapshot/nats/nats-publisher';
 import { startNatsSubscriber } from '../../../src/snapshot/nats/nats-subscriber';
+import { sharedCredential } from '../../../src/snapshot/credential';
+import { FleetKeys } from '../../../src/snapshot/fleet-keys';
+import { NodeGate } from '../../../src/snapshot/node-gate';
 import type { Publisher } from '../../../src/snapshot/publisher';
 import type { Snapshot } from '../../../src/snapshot/snapshot';
 import type { FleetEdge, NodeRole } from '../../../src/snapshot/wire';
 import { channelContract, TestWorker, type NodeChanges, type PublisherParts } from '../../fixtures/channel-contract';
-import { MemoryNode, nowhere, until, type FleetNode } from '../../fixtures/fleet';
+import { MemoryNode, nodeSecret, nowhere, until, type FleetNode } from '../../fixtures/fleet';
 import { site } from '../../fixtures/site';
 import { natsServerInstalled, startNatsServer, type NatsServer } from '../../fixtures/nats-server';
 
@@ -25,10 +28,12 @@ const roles: Readonly<Record<string, NodeRole>> = {
   one: 'edge', two: 'edge', bad: 'edge', good: 'edge', changes: 'edge', restarted: 'edge', whole: 'edge', router: 'router',
 };
 
+const gate = new NodeGate({ secrets: ['another-secret-of-at-least-thirty-two', nodeSecret], keyOf: async () => null, clock: systemClock });
+
 let server: NatsServer;
 let workers = 0;
 const startPublisher = async (parts: PublisherParts): Promise<Publisher> => startNatsPublisher({
-  ...parts, access: server.accessOf('worker'), worker: `w${workers += 1}`, nodeLostMs: 60_000, retentionS: 3_600, clock: systemClock, log: silentLog,
+  ...parts, access: server.accessOf('worker'), worker: `w${workers += 1}`, nodeLostMs: 60_000, retentionS: 3_600, keysMessages: () => gate.keysForHolders(['a key of the fleet']), clock: systemClock, log: silentLog,
 });
 const startWorker = (snapshot?: Snapshot): Promise<TestWorker> => TestWorker.start(startPublisher, snapshot);
 
@@ -36,7 +41,7 @@ async function startNode(name: string, changes: NodeChanges = {}): Promise<Fleet
   const memory = changes.memory ?? new MemoryNode();
   const dir = changes.dir ?? mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const subscriber = await startNatsSubscriber({
-    node: name, role: 'edge', pop: 'LOC50-P1', addresses: [], situation: nowhere, load: () => 0, log: silentLog, clock: systemClock, apply: memory, ...changes, dir, access: server.accessOf(name),
+    credential: sharedCredential(name, [nodeSecret]), role: 'edge', pop: 'LOC50-P1', addresses: [], situation: nowhere, load: () => 0, log: silentLog, clock: systemClock, apply: memory, ...changes, dir, access: server.accessOf(name),
   });
   return { memory, dir, subscriber, close: async () => { await subscriber.close(); rmSync(dir, { recursive: true, force: true }); } };
 }
@@ -149,6 +154,17 @@ async function emptied(): Promise<void> {
       await node('router', { role: 'router', takeFleet: (edges) => told.push(edges) });
       await until(() => told.length > 0);
       expect(told[0]).toEqual([edge]);
+    });
+
+    test('an edge gets the fleet\'s keys before anything else, and again when they change', async () => {
+      const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-keys-'));
+      const fleetKeys = FleetKeys.open(dir, sharedCredential('one', [nodeSecret]).keeper, silentLog);
+      worker.put('A');
+      const follower = await node('one', { fleetKeys });
+      await worker.acked('one');
+      expect(fleetKeys.all).toEqual(['a key of the fleet']);
+      expect(follower.memory.held).toEqual(['A@1']);
+      rmSync(dir, { recursive: true });
     });
 
     test('a site that is too large even deflated is named, and the others go on; a large one that deflates well arrives', async () => {

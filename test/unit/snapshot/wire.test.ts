@@ -25,7 +25,9 @@ test('messages come back as they were written', () => {
   expect(readFromNode(JSON.stringify({ type: 'ack', seq: 7, refusals: [] }))).toEqual({ type: 'ack', seq: 7, refusals: [] });
   expect(readFromNode('{"type":"health","sites":3,"load":0.25,"digest":"00ff"}')).toEqual({ type: 'health', sites: 3, load: 0.25, digest: '00ff' });
   expect(readFromWorker(JSON.stringify({ type: 'fleet', edges: [fleetEdge] }))).toEqual({ type: 'fleet', edges: [fleetEdge] });
-  expect(readFromWorker('{"type":"welcome","proof":"p"}')).toEqual({ type: 'welcome', proof: 'p' });
+  expect(readFromWorker('{"type":"welcome","proof":"p","keys":["k"]}')).toEqual({ type: 'welcome', proof: 'p', keys: ['k'] });
+  expect(readFromWorker('{"type":"welcome","proof":null,"keys":[]}')).toEqual({ type: 'welcome', proof: null, keys: [] });
+  expect(readFromWorker('{"type":"keys","keys":["a","b"]}')).toEqual({ type: 'keys', keys: ['a', 'b'] });
   expect(readFromWorker(fullFrame({ seq: 9, epoch: 'e-1', dropCache: true }, [JSON.stringify(site()), JSON.stringify(streaming)], false)))
     .toEqual({ type: 'full', seq: 9, epoch: 'e-1', dropCache: true, sites: [site(), streaming], more: false, malformed: [] });
   expect(readFromWorker(deltaFrame(9, { upserts: [JSON.stringify(site())], removals: ['E3'], purges: [JSON.stringify(purge)] }, true)))
