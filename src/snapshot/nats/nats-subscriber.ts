@@ -17,6 +17,8 @@ export interface NatsSubscriberOptions extends NodeOptions {
   readonly access: NatsAccess;
 }
 
+/** Long: to ask again while a whole fleet asks would only add to what the server has to do. */
+const requestMsMax = 30_000;
 const healthMs = 1_000;
 /** Workers beat twice a second; silent for longer, there is none. */
 const workerSilentMsMax = 5_000;
@@ -24,7 +26,7 @@ const workerSilentMsMax = 5_000;
 const beatsBehindMax = 4;
 const keepAgainMs = 1_000;
 /** Entries of the log asked for at once. */
-const readAheadMax = 32;
+const readAheadMax = 16;
 /** A fleet does not answer a roll call in step. */
 const rollJitterMs = 300;
 /** The server's own account of a repeated message. */
@@ -79,6 +81,9 @@ class LogFollowing {
     private anew: boolean,
     private readonly taken: () => void,
   ) {}
+
+  /** Nothing was left to read when it last looked. */
+  get atEnd(): boolean { return this.mode === 'live'; }
 
   /** Looks whether there is more than it has. */
   look(): void {
@@ -257,7 +262,7 @@ class NatsNode {
   async begin(connection: NatsConnection): Promise<void> {
     const { role, takeFleet, fleetKeys, log, credential: { node } } = this.options;
     this.connection = connection;
-    const reading = new StreamReading(await jetstreamManager(connection, { checkAPI: false }), role);
+    const reading = new StreamReading(await jetstreamManager(connection, { checkAPI: false, timeout: requestMsMax }), role);
     const following = new LogFollowing(reading, this.follower, this.options, this.keyless, () => this.keeper.keep());
     this.following = following;
     const listen = (subject: string, act: (message: Msg) => void): void => {
@@ -304,12 +309,12 @@ class NatsNode {
     const { epoch, seq } = beatOf(data);
     this.heardAtMs = this.options.clock.monotonicMs();
     const { epochInForce, seqInForce } = this.follower;
-    this.beatsBehind = epoch === epochInForce && seq > seqInForce ? this.beatsBehind + 1 : 0;
+    this.beatsBehind = epoch === epochInForce && seq > seqInForce && this.following?.atEnd === true ? this.beatsBehind + 1 : 0;
     if (this.keyless) this.hello();
     else if (epoch !== epochInForce) this.following?.placeAnew();
     else if (seq < seqInForce) this.following?.lookBack();
     else if (this.beatsBehind % beatsBehindMax === beatsBehindMax - 1) this.following?.placeAnew();
-    else if (this.beatsBehind > 0) this.following?.look();
+    else if (seq > seqInForce) this.following?.look();
   }
 
   /** An edge without the fleet's keys could use nothing that is sealed under them: they come first. */

@@ -8,8 +8,8 @@ import { bucketStream, fromHeader, headOf, headSubject, logStream, operationHead
 /** A message as it lies in a stream. */
 type StreamMessage = NonNullable<Awaited<ReturnType<JetStreamManager['direct']['getMessage']>>>;
 
-/** Requests under way at once while a whole bucket is read. */
-const scannersMax = 64;
+/** Requests of one node under way at once while a whole bucket is read: all nodes of a fleet may do so at the same time. */
+const scannersMax = 8;
 /** A rest that is shorter is not worth sharing. */
 const sharedRangeMin = 4;
 
