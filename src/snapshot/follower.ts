@@ -68,16 +68,21 @@ export interface FollowerOptions {
 export class Follower {
   private readonly journal: Journal;
   private readonly digested = new StateDigest();
-  /** What is on disk, of which history; `journal.remembered` is what is in force. */
-  durable: { readonly epoch: string | null; readonly seq: number };
+  /** On disk; `journal.remembered.seq` is what is in force. */
+  private durableSeq: number;
+  private durableEpoch: string | null;
 
   constructor(private readonly options: FollowerOptions) {
     this.journal = Journal.open(options.dir, options.log);
-    const { epoch, seq, sites } = this.journal.remembered;
-    this.durable = { epoch, seq };
+    const { seq, sites } = this.journal.remembered;
+    this.durableSeq = seq;
+    this.durableEpoch = this.journal.remembered.epoch;
     for (const site of sites.values()) this.digested.put(site);
     options.apply.restore([...sites.values()], seq);
   }
+
+  /** What is on disk, of which history. */
+  get durable(): { readonly epoch: string | null; readonly seq: number } { return { epoch: this.durableEpoch, seq: this.durableSeq }; }
 
   get epochInForce(): string | null { return this.journal.remembered.epoch; }
 
@@ -140,7 +145,8 @@ export class Follower {
     // First: a purge that the journal says came must not be missing beside what it covers.
     await this.options.apply.settled?.();
     await this.journal.flush();
-    this.durable = { epoch, seq };
+    this.durableSeq = seq;
+    this.durableEpoch = epoch;
     return seq;
   }
 
