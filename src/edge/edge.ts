@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
+import { addressesOf, natsAccessOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { codeOf, Fault, messageOf } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -9,11 +9,11 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import { startChannel } from '../snapshot/channel';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
 import { nodeCredential } from '../snapshot/enrolment';
 import { FleetKeys } from '../snapshot/fleet-keys';
-import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
 import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
@@ -24,6 +24,7 @@ import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Disk } from './disk/disk';
 import { Flow } from './flow';
+import { Calls } from './grpc/calls';
 import type { RequestHandler } from './http/exchange';
 import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
@@ -74,11 +75,12 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
   });
   const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
+  const calls = new Calls();
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
-    compressors: new Compressors(compressedAtOnceMax), webSockets, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    compressors: new Compressors(compressedAtOnceMax), webSockets, calls, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
@@ -105,7 +107,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     };
     const listeners: HttpServer[] = [];
     // Both at once: neither takes anybody while the other waits for its last viewer.
-    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
+    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), calls.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     listeners.push(server);
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
@@ -114,8 +116,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
-    started.push(await startSubscriber({
-      workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+    started.push(await startChannel({
+      nats: natsAccessOf(config), workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
       credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
     }));

@@ -13,6 +13,7 @@ import type { Refusals } from './refusals';
 import type { CacheRules } from './rules';
 import type { CompiledBehavior, SiteTable } from './sites';
 import type { Exchange } from './http/exchange';
+import type { Calls } from './grpc/calls';
 import type { WebSockets } from './websocket/websockets';
 
 /** What the edge hands in. */
@@ -27,6 +28,7 @@ export interface FlowParts {
   readonly log: Log;
   readonly compressors: Compressors;
   readonly webSockets: WebSockets;
+  readonly calls: Calls;
   readonly objectBytesMax: number;
   readonly rules: CacheRules;
   /** Is offered requests for hosts that no web site has; false: it does not want it. */

@@ -10,6 +10,7 @@ import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { Fetcher } from './fetching';
 import type { Admitted, FlowContext, FlowParts } from './flow-parts';
+import { isCall } from './grpc/calls';
 import type { Exchange, RequestHandler } from './http/exchange';
 import { failureOf } from './origin-failures';
 import { hitOutcome, type Forwarded } from './outcome';
@@ -94,6 +95,7 @@ export class Flow {
     if (request.webSocket !== true && isShared(request, compiled)) this.lookUp(admitted);
     else if (loops(request, this.context.identity)) this.context.refusals.deny(exchange, compiled, 403, 'loop');
     else if (request.webSocket === true) openWebSocket(this.context, admitted);
+    else if (isCall(request, compiled)) this.context.calls.begin(this.context, admitted);
     else this.pass(admitted, compiled.cached.has(request.method) ? 'bypass' : 'method');
   }
 

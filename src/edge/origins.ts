@@ -1,6 +1,8 @@
 // Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
 import { Pool, type Dispatcher } from 'undici';
+import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { SecureVersion } from 'node:tls';
 import type { Duplex, Readable } from 'node:stream';
 import { assert } from '../base/assert';
 import { codeOf, Fault } from '../base/fault';
@@ -8,12 +10,13 @@ import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
 import { Memo } from '../base/memo';
 import type { Service } from '../base/service';
-import type { Fields } from '../protocol/http/fields';
+import { combined, field, type Fields } from '../protocol/http/fields';
 import type { SiteOrigin } from '../snapshot/site';
 import type { OriginEndpoints } from './access/origin-endpoints';
 import type { OriginGuard } from './access/origin-guard';
 import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
+import { Http2Origins, type OnOpened, type OriginTls } from './grpc/http2-origins';
 import type { OriginRequest } from './origin-request';
 import type { TlsIdentity } from './tls/tls-directory';
 
@@ -58,6 +61,7 @@ interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
 export class Origins implements Service {
   private readonly pools = new Map<string, PoolEntry>();
   private readonly timer: NodeJS.Timeout;
+  private readonly http2: Http2Origins;
 
   /** Origins that were said in the log to have no key. */
   private readonly keyless = new Memo<string, true>(keylessMax);
@@ -66,6 +70,7 @@ export class Origins implements Service {
 
   constructor(private readonly parts: OriginsParts) {
     this.clock = parts.clock;
+    this.http2 = new Http2Origins(parts.clock, originFault);
     this.timer = setInterval(() => this.closeIdle(), poolSweepMs);
     this.timer.unref();
   }
@@ -87,6 +92,31 @@ export class Origins implements Service {
     this.attempt(destined, body, listener, again ? origin.connectionAttempts : 1);
   }
 
+  /** Opens an HTTP/2 stream, tried once: whatever is asked so may change something. @param endStream the request has no content */
+  openStream(origin: SiteOrigin, request: OriginRequest, endStream: boolean, onOpened: OnOpened): void {
+    let destined: Destined;
+    try {
+      destined = this.destined(origin, request, !endStream);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      onOpened(thrown);
+      return;
+    }
+    const identity = this.identityFor(destined);
+    if (identity === 'missing') {
+      onOpened(identityMissing(origin));
+      return;
+    }
+    const { origin: at, request: asked, namedBy } = destined;
+    const port = asked.secure ? at.httpsPort : at.httpPort;
+    this.http2.open({
+      key: JSON.stringify([namedBy, at.host, port, asked.secure, at.tlsVersions, at.keepAliveS, identity?.chain ?? null]), host: at.host, port, secure: asked.secure,
+      tls: tlsTerms(at, identity),
+      attempts: at.connectionAttempts, connectTimeoutMs: at.connectionTimeoutS * 1000, keepAliveMs: at.keepAliveS * 1000,
+      guard: namedBy === 'operator' ? null : this.parts.guard,
+    }, http2Headers(asked), endStream, onOpened);
+  }
+
   /** Where the operator says the origin is, with the operator's signature if it is to have one. */
   private destined(origin: SiteOrigin, request: OriginRequest, hasBody: boolean): Destined {
     const endpoint = this.parts.endpoints.find(origin.host);
@@ -103,6 +133,7 @@ export class Origins implements Service {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    this.http2.close();
     const pools = [...this.pools.values()];
     this.pools.clear();
     await Promise.all(pools.map((entry) => entry.pool.destroy()));
@@ -112,7 +143,7 @@ export class Origins implements Service {
     const { origin, request } = destined;
     const identity = this.identityFor(destined);
     if (identity === 'missing') {
-      listener.onError(new Fault('origin-unreachable', 'machine', `the certificate ${origin.clientCertificate} to be shown to the origin is not here`));
+      listener.onError(identityMissing(origin));
       return;
     }
     const entry = this.poolFor(destined, identity);
@@ -166,15 +197,7 @@ export class Origins implements Service {
 
 /** @param guard null: the operator named the address, and may name any */
 function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: OriginGuard | null): Pool.Options {
-  const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
-  const connect = {
-    timeout: origin.connectionTimeoutS * 1000,
-    autoSelectFamily: true,
-    ...(versions.length > 0
-      ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
-      : {}),
-    ...(identity === null ? {} : { cert: identity.chain, key: identity.key }),
-  };
+  const connect = { timeout: origin.connectionTimeoutS * 1000, autoSelectFamily: true, ...tlsTerms(origin, identity) };
   return {
     connections: connectionsMax,
     pipelining: 1,
@@ -188,8 +211,31 @@ function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: Or
   };
 }
 
+/** Versions, and who the edge is. */
+function tlsTerms({ tlsVersions }: SiteOrigin, identity: TlsIdentity | null): OriginTls {
+  const versions = tlsVersions.filter((version) => version !== 'SSLv3');
+  return {
+    ...(versions.length === 0 ? {} : { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }),
+    ...(identity === null ? {} : { cert: identity.chain, key: identity.key }),
+  };
+}
+
+const identityMissing = ({ clientCertificate }: SiteOrigin): Fault =>
+  new Fault('origin-unreachable', 'machine', `the certificate ${clientCertificate} to be shown to the origin is not here`);
+
+/** A field of several lines as one, which says the same (RFC 9110 section 5.2); node:http2 takes some names once only. */
+function http2Headers({ method, target, secure, fields }: OriginRequest): OutgoingHttpHeaders {
+  const headers = Object.create(null) as OutgoingHttpHeaders;
+  Object.assign(headers, { ':method': method, ':scheme': secure ? 'https' : 'http', ':authority': field(fields, 'host') ?? '', ':path': target });
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name !== 'host') headers[name] ??= combined(fields, name);
+  }
+  return headers;
+}
+
 /** CloudFront says `TLSv1` where Node says the same, but nothing newer than it lists may be cut off: 1.3 comes with 1.2. */
-const tlsName = (version: string): 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' =>
+const tlsName = (version: string): SecureVersion =>
   version === 'TLSv1' || version === 'TLSv1.1' ? version : version === 'TLSv1.2' ? 'TLSv1.2' : 'TLSv1.3';
 
 class ResponseHandler implements Dispatcher.DispatchHandler {

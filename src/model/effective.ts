@@ -41,7 +41,7 @@ const behavior: Readonly<Record<string, Rule>> = {
   'CachePolicyId': enforced,
   'OriginRequestPolicyId': enforced,
   'ResponseHeadersPolicyId': enforced,
-  'GrpcConfig.Enabled': ignored('gRPC is not served'),
+  'GrpcConfig.Enabled': enforcedBut('an http-only origin is asked in the clear, where CloudFront would not ask it'),
   'ForwardedValues.QueryString': enforced,
   'ForwardedValues.Cookies.Forward': enforced,
   'ForwardedValues.Cookies.WhitelistedNames.Items': enforced,

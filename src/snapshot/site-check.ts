@@ -90,6 +90,7 @@ const behavior = shape<SiteBehavior>({
   forwardOtherHeaders: flag,
   viewerFields: listOf(filled),
   compress: flag,
+  grpc: flag,
   responseHeaders: orNull(responseHeaders),
   access,
   encryption: orNull(encryption),

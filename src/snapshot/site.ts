@@ -88,6 +88,8 @@ export interface SiteBehavior {
   /** Lower-case names of the `cloudfront-*` fields that the edge adds to requests, for the key, the origin or both to select. */
   readonly viewerFields: readonly string[];
   readonly compress: boolean;
+  /** Calls of gRPC are forwarded as such. */
+  readonly grpc: boolean;
   /** Null: answers go out as they come. */
   readonly responseHeaders: SiteResponseHeaders | null;
   readonly access: SiteAccess;

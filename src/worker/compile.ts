@@ -187,6 +187,7 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     // Guide, mtls-validation-modes: in mode passthrough every request is for the origin to judge.
     cacheable: request.cacheable && config.ViewerMtlsConfig?.Mode !== 'passthrough',
     compress: behavior.Compress === true,
+    grpc: behavior.GrpcConfig?.Enabled === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
     access: accessOf(config, behavior, keyring),
     encryption: encryptionOf(behavior, lookup),

@@ -69,7 +69,10 @@ export class Cache<F extends InFlight = InFlight> {
     const known = ofSite.get(origin);
     // Of a site that went and came back, the purges in between are not known.
     if (known !== undefined && known.outer === outer) return known;
-    if (known !== undefined) known.dropped = true;
+    if (known !== undefined) {
+      known.dropped = true;
+      this.scheduleSweep();
+    }
     const space = new Space<F>(site, this.indexOf(site), outer);
     space.generation = this.disk?.claim(space, origin, within) ?? null;
     ofSite.set(origin, space);
@@ -91,16 +94,19 @@ export class Cache<F extends InFlight = InFlight> {
   private retainInMemory(site: string, kept: ReadonlySet<Space<F>>): void {
     const ofSite = this.spaces.get(site);
     if (ofSite === undefined) return;
+    let left = false;
     for (const [origin, space] of ofSite) {
       if (kept.has(space)) continue;
       space.dropped = true;
+      left ||= space.objects.size > 0;
       ofSite.delete(origin);
     }
     if (ofSite.size === 0) {
       this.spaces.delete(site);
       this.indexes.delete(site);
     }
-    this.scheduleSweep();
+    // A sweep looks at every object there is: not each time that a tenant's site is made.
+    if (left) this.scheduleSweep();
   }
 
   /** Forgets every object at once, purges and all; fetches under way are not stored. */

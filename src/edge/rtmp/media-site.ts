@@ -14,7 +14,7 @@ export function mediaSite({ id, seq, enabled, priceClass, ipv6, origin, signedBy
     kind: 'web', id, seq, enabled, hosts: [], priceClass, ipv6, defaultRootObject: '',
     behaviors: [{
       pattern: '*', target: origin.id, viewerProtocol: 'allow-all', allowedMethods: ['GET', 'HEAD'], cachedMethods: ['GET', 'HEAD'], cacheable: true,
-      caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false,
+      caching: { key: noSelection, gzip: false, brotli: false, ...streamingTtls }, forward: noSelection, forwardOtherHeaders: false, viewerFields: [], compress: false, grpc: false,
       responseHeaders: null, access: { closed: null, signedBy }, encryption: null,
     }],
     origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys, countries: null,

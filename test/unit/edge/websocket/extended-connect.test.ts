@@ -170,12 +170,14 @@ test('the viewer\'s window holds us back, and the writer hears when it may go on
 
 test('silence of either side is no reason to end it, but a connection that is gone is', async () => {
   const { viewer, far } = await opened();
+  await tick();
   viewer.sweep(3_600_000);
+  viewer.send(viewer.data(1, 'still here'));
   expect(await viewer.toldSoon()).toEqual([]);
-  expect(far.heard).toEqual([]);
+  expect(far.heard).toEqual(['data 10']);
   viewer.socket.destroy();
   await tick();
-  expect(far.heard).toEqual(['gone']);
+  expect(far.heard).toEqual(['data 10', 'gone']);
 });
 
 test('while the edge goes down it may go on; the connection ends with it', async () => {
