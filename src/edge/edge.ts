@@ -28,6 +28,10 @@ import { refusalOutcome } from './outcome';
 import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
+import { Marks } from './shield/marks';
+import { Peers } from './shield/peers';
+import { Position } from './shield/position';
+import type { ShieldTier } from './shield/tier';
 import { SiteTable } from './sites';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
@@ -57,13 +61,19 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const sites = new SiteTable();
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const origins = new Origins({ clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')) });
+  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
+  const origins = new Origins({
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), fleetCertificate: () => tls.defaultFingerprint(),
+  });
+  const tier: ShieldTier = {
+    marks: new Marks(config.nodeSecret), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
+  };
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
-    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
+    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on', tier,
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
     const behavior = sites.mediaBehavior(site.id);
@@ -77,7 +87,6 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
-    const tls = new TlsDirectory(config.nodeSecret, (host) => sites.find(host)?.site ?? null, clock);
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
     started.push({ close: () => server.close(drainMs) });
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
@@ -89,7 +98,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     started.push(await startSubscriber({
       workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position), takePeers: (edges) => tier.peers.take(edges),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
@@ -132,23 +141,30 @@ const noCertificates: CertificateTable = { put: () => 'HTTPS is not served here'
 
 /** What the worker says, put in force. A site that cannot be served keeps its previous version and is reported. */
 export class EdgeState implements NodeApply {
-  constructor(private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>, private readonly certificates: CertificateTable = noCertificates) {}
+  constructor(
+    private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>, private readonly certificates: CertificateTable = noCertificates,
+    private readonly position = new Position(),
+  ) {}
 
-  restore(sites: readonly Site[]): void {
+  restore(sites: readonly Site[], seq: number, epoch: string | null): void {
     for (const site of sites) this.put(site);
+    this.position.beginAt(epoch, seq);
   }
 
-  replaceAll(sites: readonly Site[], dropCache: boolean): readonly SiteRefusal[] {
+  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();
     const named = new Set(sites.map((site) => site.id));
     for (const id of [...this.sites.ids(), ...this.certificates.ids()]) if (!named.has(id)) this.drop(id);
-    return sites.flatMap((site) => this.put(site));
+    const refused = sites.flatMap((site) => this.put(site));
+    if (dropCache) this.position.beginAt(epoch, seq); else this.position.moveTo(seq);
+    return refused;
   }
 
-  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly SiteRefusal[] {
+  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[], seq: number): readonly SiteRefusal[] {
     for (const id of removals) this.drop(id);
     const refused = this.putInAnyOrder(upserts);
     for (const purge of purges) this.cache.purge({ ...purge, paths: this.sites.purgedPaths(purge.site, purge.paths) });
+    this.position.moveTo(seq);
     return refused;
   }
 

@@ -1,5 +1,5 @@
 // Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
-import { Pool, type Dispatcher } from 'undici';
+import { Pool, type buildConnector, type Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { codeOf, Fault } from '../base/fault';
 import type { Clock } from '../base/clock';
@@ -7,12 +7,14 @@ import type { Log } from '../base/log';
 import { Memo } from '../base/memo';
 import type { Service } from '../base/service';
 import type { Fields } from '../protocol/http/fields';
+import type { Endpoint } from '../snapshot/endpoint';
 import type { SiteOrigin } from '../snapshot/site';
 import type { OriginEndpoints } from './access/origin-endpoints';
 import type { OriginGuard } from './access/origin-guard';
 import { isToBeSigned, redirected, signed, type Destined } from './access/origin-signing';
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
+import { edgeAsOrigin, fleetConnector } from './shield/peer-connection';
 
 /** Connections to one origin at once; requests beyond wait in the pool's queue. */
 const connectionsMax = 512;
@@ -29,11 +31,20 @@ export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-
 /** Interim answers that are not for viewers: they are about one connection (RFC 9110 section 15.2). */
 const connectionInformation: ReadonlySet<number> = new Set([100, 101]);
 
+/** What an edge that stands in for an origin says of an answer. */
+export interface ShieldWord {
+  /** It came from that edge's cache. */
+  readonly hit: boolean;
+  /** Seconds from now for which it may be reused; null: not known. */
+  readonly freshS: number | null;
+}
+
 /** Hears one answer: any number of `onInformation`, `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
 export interface OriginListener {
   /** An interim answer such as 103 (RFC 8297). */
   onInformation(status: number, fields: Fields): void;
-  onHead(status: number, fields: Fields, source: BodySource): void;
+  /** @param shield what the edge that stood in for the origin says of the answer; null: it is the origin's own */
+  onHead(status: number, fields: Fields, source: BodySource, shield: ShieldWord | null): void;
   onData(piece: Buffer): void;
   onEnd(): void;
   onError(fault: Fault): void;
@@ -44,7 +55,11 @@ export interface OriginsParts {
   readonly log: Log;
   readonly endpoints: OriginEndpoints;
   readonly guard: OriginGuard;
+  /** SHA-256 fingerprint of the certificate by which edges know each other; null: there is none, and no edge is asked over TLS. */
+  readonly fleetCertificate?: () => string | null;
 }
+
+type Connect = NonNullable<Pool.Options['connect']>;
 
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
 
@@ -80,6 +95,15 @@ export class Origins implements Service {
     this.attempt(destined, body, listener, again ? origin.connectionAttempts : 1);
   }
 
+  /**
+   * Asks another edge in an origin's place, once. What comes of it is the caller's to judge.
+   * @param budgetS without a byte of it
+   * @returns gives it up
+   */
+  askEdge(endpoint: Endpoint, request: OriginRequest, body: Readable | null, budgetS: number, listener: OriginListener): () => void {
+    return this.attempt({ origin: edgeAsOrigin(endpoint, budgetS), request, namedBy: 'fleet' }, body, listener, 1);
+  }
+
   /** Where the operator says the origin is, with the operator's signature if it is to have one. */
   private destined(origin: SiteOrigin, request: OriginRequest, hasBody: boolean): Destined {
     const endpoint = this.parts.endpoints.find(origin.host);
@@ -101,12 +125,12 @@ export class Origins implements Service {
     await Promise.all(pools.map((entry) => entry.pool.destroy()));
   }
 
-  private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): void {
+  private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): () => void {
     const { origin, request } = destined;
     const entry = this.poolFor(destined);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
-      return;
+      return () => {};
     }
     entry.queued += 1;
     entry.usedAtMs = this.clock.monotonicMs();
@@ -119,6 +143,7 @@ export class Origins implements Service {
       { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false },
       handler,
     );
+    return () => handler.giveUp();
   }
 
   private poolFor({ origin, request: { secure }, namedBy }: Destined): PoolEntry {
@@ -127,10 +152,20 @@ export class Origins implements Service {
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, this.connectorFor(namedBy, origin))), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
+  }
+
+  private connectorFor(namedBy: Destined['namedBy'], origin: SiteOrigin): Connect {
+    const options = connectOptions(origin);
+    switch (namedBy) {
+      case 'distribution': return this.parts.guard.connector(options);
+      // The operator named the address, and may name any.
+      case 'operator': return options;
+      case 'fleet': return fleetConnector(options, this.parts.fleetCertificate ?? (() => null));
+    }
   }
 
   private closeIdle(): void {
@@ -143,16 +178,18 @@ export class Origins implements Service {
   }
 }
 
-/** @param guard null: the operator named the address, and may name any */
-function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Options {
+function connectOptions(origin: SiteOrigin): buildConnector.BuildOptions {
   const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
-  const connect = {
+  return {
     timeout: origin.connectionTimeoutS * 1000,
     autoSelectFamily: true,
     ...(versions.length > 0
       ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
       : {}),
   };
+}
+
+function poolOptions(origin: SiteOrigin, connect: Connect): Pool.Options {
   return {
     connections: connectionsMax,
     pipelining: 1,
@@ -162,7 +199,7 @@ function poolOptions(origin: SiteOrigin, guard: OriginGuard | null): Pool.Option
     keepAliveMaxTimeout: origin.keepAliveS * 1000,
     maxHeaderSize: responseHeadBytesMax,
     allowH2: false,
-    connect: guard === null ? connect : guard.connector(connect),
+    connect,
   };
 }
 
@@ -174,6 +211,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
   private headSeen = false;
   private ended = false;
   private deadline: NodeJS.Timeout | null = null;
+  private controller: Dispatcher.DispatchController | null = null;
+  private givenUp = false;
 
   constructor(
     private readonly listener: OriginListener,
@@ -182,7 +221,18 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
     private readonly leave: () => void,
   ) {}
 
+  /** What still comes of the answer is not wanted. */
+  giveUp(): void {
+    this.givenUp = true;
+    if (!this.ended) this.controller?.abort(unwanted());
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.givenUp) {
+      controller.abort(unwanted());
+      return;
+    }
     if (this.completionTimeoutS !== null && this.deadline === null) {
       this.deadline = setTimeout(() => {
         controller.abort(new Fault('origin-timeout', 'origin', 'the answer took longer than the completion time-out'));
@@ -208,8 +258,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
         paused = false;
         queueMicrotask(() => { if (!paused && !this.ended) controller.resume(); });
       },
-      abort: () => controller.abort(new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer')),
-    });
+      abort: () => controller.abort(unwanted()),
+    }, null);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
@@ -235,6 +285,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
     return true;
   }
 }
+
+const unwanted = (): Fault => new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer');
 
 /** undici's raw list as Fields: names in lower case, values as latin1 text without surrounding white space. */
 function fieldsOf(raw: readonly Buffer[]): Fields {

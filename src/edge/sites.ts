@@ -30,6 +30,8 @@ export interface CompiledBehavior {
   /** Null: content goes to the origin as it comes. */
   readonly encryption: FieldEncryption | null;
   readonly space: Space<OriginFetch>;
+  /** What serves other edges that ask in an origin's place, by origin: those that have a shield. */
+  readonly standingIn: ReadonlyMap<string, CompiledBehavior>;
   /** Null: answers go out as they come. */
   readonly responseHeaders: ResponseHeaders | null;
   /** By the status of the error. */
@@ -53,6 +55,8 @@ export class SiteTable {
   private readonly byHost = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
   /** Staging sites, which viewers cannot name (guide: continuous-deployment). */
   private readonly staging = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  /** Enabled web sites by id, staging ones too. */
+  private readonly webById = new Map<string, CompiledSite>();
   /** Of streaming sites, by id: what is behind them. */
   private readonly media = new Map<string, CompiledSite>();
 
@@ -70,6 +74,11 @@ export class SiteTable {
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
   find(host: string): CompiledSite | null {
     return this.ownerOf(host)?.site ?? null;
+  }
+
+  /** The enabled web site with an id. */
+  byName(id: string): CompiledSite | null {
+    return this.webById.get(id) ?? null;
   }
 
   /** The enabled staging site of a name. */
@@ -125,8 +134,9 @@ export class SiteTable {
     this.remove(site.id);
     this.byId.set(site.id, site);
     if (!web) this.media.set(site.id, compiled);
+    else if (site.enabled) this.webById.set(site.id, compiled);
     for (const host of site.hosts) table.set(host, { id: site.id, site: web && site.enabled ? compiled : null });
-    return { spaces: new Set(compiled.behaviors.map((behavior) => behavior.space)) };
+    return { spaces: new Set(compiled.behaviors.flatMap(spacesOf)) };
   }
 
   remove(id: string): void {
@@ -134,11 +144,15 @@ export class SiteTable {
     if (site === undefined) return;
     this.byId.delete(id);
     this.media.delete(id);
+    this.webById.delete(id);
     for (const table of [this.byHost, this.staging]) {
       for (const host of site.hosts) if (table.get(host)?.id === id) table.delete(host);
     }
   }
 }
+
+/** All that is stored under a behaviour: for viewers, and for other edges. */
+export const spacesOf = ({ space, standingIn }: CompiledBehavior): readonly Space<OriginFetch>[] => [space, ...[...standingIn.values()].map((view) => view.space)];
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
@@ -190,7 +204,7 @@ function compileBehavior(
   if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
   const encryption = behavior.encryption === null ? null : FieldEncryption.of(behavior.encryption);
   if (behavior.encryption !== null && encryption === null) return { refused: 'names a key by which fields cannot be encrypted' };
-  return {
+  const plain: CompiledBehavior = {
     site: compiled,
     behavior,
     encryption,
@@ -203,7 +217,21 @@ function compileBehavior(
     signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
     space: spaceOf(site.id, found.map(fingerprint).join(' ')),
     responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    standingIn: new Map(),
     errorPages: noPages,
+  };
+  const shielded = found.filter((origin) => origin.shield !== null);
+  return { ...plain, standingIn: new Map(shielded.map((origin) => [origin.id, standingInFor(plain, origin, spaceOf)])) };
+}
+
+/**
+ * The behaviour as this edge serves other edges by it: one origin, which is asked itself, and nothing of what the edge does that
+ * has the viewer. Where it is the behaviour's only origin, the cache is the same.
+ */
+function standingInFor(plain: CompiledBehavior, origin: SiteOrigin, spaceOf: SpaceOf): CompiledBehavior {
+  return {
+    ...plain, origins: [{ ...origin, shield: null }], failoverStatuses: new Set(), signedBy: null, encryption: null, responseHeaders: null,
+    space: spaceOf(plain.site.site.id, fingerprint(origin)),
   };
 }
 

@@ -116,6 +116,7 @@ const origin = shape<SiteOrigin>({
   keepAliveS: seconds,
   completionTimeoutS: orNull(seconds),
   signing: orNull(signing),
+  shield: orNull(filled),
 });
 
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });

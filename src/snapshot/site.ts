@@ -168,6 +168,8 @@ export interface SiteOrigin {
   readonly completionTimeoutS: number | null;
   /** Null: requests are sent as they are. */
   readonly signing: SiteSigning | null;
+  /** AWS's name of the region whose edge is asked in the origin's place; null: the origin is asked itself. */
+  readonly shield: string | null;
 }
 
 /** How requests to an origin are signed (AWS Signature Version 4); the key is the edge's own. */

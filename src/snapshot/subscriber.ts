@@ -12,19 +12,22 @@ import { Journal } from './journal';
 import type { Purge, Site } from './site';
 import {
   boundedRefusals, closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
-  type Delta, type FleetEdge, type Full, type Health, type Hello, type NodeRole, type NodeSituation, type Refused,
+  type Delta, type FleetEdge, type Full, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge, type Refused,
 } from './wire';
 
 /** What a node does with what it is told. All three are synchronous: in force when they return. */
 export interface NodeApply {
-  /** At start, from disk: what was accepted before. Called once, before anything else, also when there is nothing. */
-  restore(sites: readonly Site[], seq: number): void;
+  /**
+   * At start, from disk: what was accepted before. Called once, before anything else, also when there is nothing.
+   * @param epoch of the history that `seq` counts in; null: there is nothing
+   */
+  restore(sites: readonly Site[], seq: number, epoch: string | null): void;
   /**
    * A whole new state; sites that are not in it are gone. With `dropCache` everything cached goes too, since purges
    * may have been missed.
    * @returns the sites it cannot take; their previous versions stay in force
    */
-  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number): readonly SiteRefusal[];
+  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[];
   /**
    * Changes: sites gone, sites put (a name may move from the one to the other), then purges.
    * @returns as replaceAll
@@ -47,6 +50,8 @@ export interface SubscriberOptions {
   readonly load: () => number;
   /** Routers only: all edges there are, whenever that changes; in force when it returns. */
   readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
+  /** Edges only: the same for them. */
+  readonly takePeers?: (edges: readonly PeerEdge[]) => void;
   readonly version?: string;
   /** The fleet's shared secret. */
   readonly secret: string;
@@ -102,9 +107,9 @@ class Follower {
 
   constructor(private readonly options: SubscriberOptions) {
     this.journal = Journal.open(options.dir, options.log);
-    const { seq, sites } = this.journal.remembered;
+    const { seq, sites, epoch } = this.journal.remembered;
     this.durableSeq = seq;
-    options.apply.restore([...sites.values()], seq);
+    options.apply.restore([...sites.values()], seq, epoch);
   }
 
   get epoch(): string | null { return this.journal.remembered.epoch; }
@@ -132,7 +137,7 @@ class Follower {
     const before = this.journal.remembered.sites;
     // What it had of a site that came malformed goes on.
     const sites = [...parts.flatMap((part) => part.sites), ...malformed.flatMap((refusal) => before.get(refusal.site) ?? [])];
-    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq);
+    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq, head.epoch);
     const refused = this.refused(found, sites, malformed);
     const accepted = new Map<string, Site>();
     for (const site of sites) if (!refused.has(site.id)) accepted.set(site.id, site);
@@ -249,6 +254,7 @@ class Link {
       if (message.type === 'welcome') { this.welcome(message.proof); return; }
       if (this.mode !== 'following') throw new Fault('out-of-order', 'peer', `${message.type} before welcome`);
       if (message.type === 'fleet') { this.takeFleet(message.edges); return; }
+      if (message.type === 'peers') { this.takePeers(message.edges); return; }
       const transfer = this.assembly.add(message, bytes.length);
       if (transfer !== null) this.take(transfer);
     } catch (thrown) {
@@ -274,6 +280,11 @@ class Link {
   private takeFleet(edges: readonly FleetEdge[]): void {
     if (this.options.takeFleet === undefined) throw new Fault('out-of-order', 'peer', 'the fleet is for routers');
     this.options.takeFleet(edges);
+  }
+
+  private takePeers(edges: readonly PeerEdge[]): void {
+    if (this.options.role !== 'edge') throw new Fault('out-of-order', 'peer', 'peers are for edges');
+    this.options.takePeers?.(edges);
   }
 
   private take(transfer: readonly Part[]): void {

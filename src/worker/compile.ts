@@ -288,6 +288,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
     signing: signingOf(origin, lookup),
+    shield: origin.OriginShield?.Enabled === true ? origin.OriginShield.OriginShieldRegion ?? null : null,
   };
 }
 

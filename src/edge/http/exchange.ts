@@ -78,6 +78,8 @@ export interface Exchange {
   body(): Readable;
   /** Monotonic time at which it was handled, set where a behaviour's answers tell how long they took; else 0. */
   routedAtMs: number;
+  /** Monotonic time until which the answer may be reused, set when it is one that is stored; else 0. */
+  freshUntilMs: number;
   /** Fields that the answer gets, whatever it is. */
   ownFields: Fields;
   /** What became of it, set when it is answered; for the access log. */

@@ -1,5 +1,5 @@
 // Which certificate, protocols and ciphers a viewer is met with, by the name it asks for; made when first needed, and few at a time.
-import { constants, createHash, createPrivateKey } from 'node:crypto';
+import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { createServer, type Server } from 'node:tls';
 import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
@@ -32,7 +32,7 @@ export const handshakeMs = 10_000;
 
 interface Context { readonly server: Server; readonly madeAtMs: number; readonly chain: string }
 
-interface Identity { readonly chain: string; readonly key: string }
+interface Identity { readonly chain: string; readonly key: string; /** SHA-256 of the certificate itself. */ readonly fingerprint: string }
 
 export class TlsDirectory {
   private readonly identities = new Map<string, Identity>();
@@ -51,7 +51,7 @@ export class TlsDirectory {
     try {
       const key = this.sealer.open(certificate.sealedKey, certificate.id);
       createPrivateKey(key);
-      this.identities.set(certificate.id, { chain: certificate.chain, key });
+      this.identities.set(certificate.id, { chain: certificate.chain, key, fingerprint: new X509Certificate(certificate.chain).fingerprint256 });
       return null;
     } catch (thrown) {
       // Never the key itself: OpenSSL's reasons name functions, not content.
@@ -61,6 +61,9 @@ export class TlsDirectory {
 
   remove(id: string): void { this.identities.delete(id); }
   ids(): IterableIterator<string> { return this.identities.keys(); }
+
+  /** Of the certificate that names get which no site has; null: there is none. */
+  defaultFingerprint(): string | null { return this.identities.get(defaultCertificateId)?.fingerprint ?? null; }
 
   /** The terms for a name; those of the default certificate for a name that no site has, as CloudFront does. */
   termsFor(name: string | null): TlsTerms {

@@ -1,6 +1,7 @@
 // Which edges viewers are sent to: nearest, fit, and as few moved as possible when something changes.
 import { placeOfCountry } from '../../../src/geo/places';
-import { homeScore, rank, together, type Candidate, type Standing } from '../../../src/router/choose';
+import { homeScore } from '../../../src/base/rendezvous';
+import { rank, together, type Candidate, type Standing } from '../../../src/router/choose';
 import { edgeAt } from '../../fixtures/router';
 
 const [frankfurt, virginia, tokyo, saoPaulo, sydney] = [edgeAt('FRA50-P1'), edgeAt('IAD50-P1'), edgeAt('NRT50-P1'), edgeAt('GRU50-P1'), edgeAt('SYD50-P1')];

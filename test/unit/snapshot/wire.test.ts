@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { purgeProblem, siteProblem } from '../../../src/snapshot/site-check';
 import type { Purge, Site, StreamingSite } from '../../../src/snapshot/site';
-import { boundedRefusals, deltaFrame, fullFrame, readFromNode, readFromWorker, reasonCharsMax, refusalsMax, type FleetEdge, type Hello } from '../../../src/snapshot/wire';
+import { boundedRefusals, deltaFrame, fullFrame, peersOf, readFromNode, readFromWorker, reasonCharsMax, refusalsMax, type FleetEdge, type Hello } from '../../../src/snapshot/wire';
 import { origin, site } from '../../fixtures/site';
 
 const hello: Hello = {
@@ -24,6 +24,10 @@ test('messages come back as they were written', () => {
   expect(readFromNode(JSON.stringify({ type: 'ack', seq: 7, refusals: [] }))).toEqual({ type: 'ack', seq: 7, refusals: [] });
   expect(readFromNode('{"type":"health","sites":3,"load":0.25}')).toEqual({ type: 'health', sites: 3, load: 0.25 });
   expect(readFromWorker(JSON.stringify({ type: 'fleet', edges: [fleetEdge] }))).toEqual({ type: 'fleet', edges: [fleetEdge] });
+  expect(readFromWorker(JSON.stringify({ type: 'peers', edges: peersOf([fleetEdge]) }))).toEqual({
+    type: 'peers', edges: [{ id: 'edge-1', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], place: null, capacity: 1, fit: true }],
+  });
+  expect(peersOf([{ ...fleetEdge, connected: false }, { ...fleetEdge, draining: true }]).map(({ fit }) => fit)).toEqual([false, false]);
   expect(readFromWorker('{"type":"welcome","proof":"p"}')).toEqual({ type: 'welcome', proof: 'p' });
   expect(readFromWorker(fullFrame({ seq: 9, epoch: 'e-1', dropCache: true }, [JSON.stringify(site()), JSON.stringify(streaming)], false)))
     .toEqual({ type: 'full', seq: 9, epoch: 'e-1', dropCache: true, sites: [site(), streaming], more: false, malformed: [] });
