@@ -5,8 +5,11 @@ import { systemClock } from './base/clock';
 import { apiUrlOf, readConfig, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
+import { Sealer, storedKeysPurpose } from './base/sealed';
+import { ServerTls, type ServerTlsSettings } from './base/server-tls';
 import { closeAll, type Service } from './base/service';
 import { version } from './base/version';
+import type { Store } from './store/store';
 
 const roles = ['all', 'api', 'worker', 'edge', 'router'] as const;
 type Role = (typeof roles)[number];
@@ -25,7 +28,12 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
     case 'router': return (await import('./router/router.js')).startRouter({ config, log, clock });
     case 'worker': {
       const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
-      return withStore(store, async () => (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version }));
+      return withStore(store, async () => {
+        const { workerTlsCertificate: certificate, workerTlsKey: key, workerTlsNames: names } = config;
+        const tls = await tlsOf({ certificate, key, names }, 'worker', store, config, log);
+        const worker = await (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version, tls });
+        return { close: () => closeAll([...(tls === null ? [] : [tls]), worker]) };
+      });
     }
     case 'api': {
       const store = await (await import('./store/postgres.js')).openStore({ databaseUrl: databaseUrlOf(config), log, clock });
@@ -41,11 +49,20 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
         const operations = createOperations({
           store, clock, random: randomBytes, domain: config.domain, accountId: config.accountId, apiUrl: apiUrlOf(config), settleHoldMs: config.settleHoldMs, functions,
         });
-        const api = await startApi({ config, store, log, clock, operations });
-        return { close: () => closeAll([certificate, functions, api]) };
+        const { apiTlsCertificate, apiTlsKey, apiTlsNames } = config;
+        const tls = await tlsOf({ certificate: apiTlsCertificate, key: apiTlsKey, names: apiTlsNames }, 'api', store, config, log);
+        const api = await startApi({ config, store, log, clock, operations, tls });
+        return { close: () => closeAll([certificate, functions, ...(tls === null ? [] : [tls]), api]) };
       });
     }
   }
+}
+
+/** What a listener of the control plane shows its clients. Null: it speaks in the clear. */
+async function tlsOf(settings: ServerTlsSettings, what: string, store: Store, config: Config, log: Log): Promise<ServerTls | null> {
+  const { issueForListener } = await import('./store/authority.js');
+  const sealer = config.secretsKey === null ? null : new Sealer(config.secretsKey, storedKeysPurpose);
+  return ServerTls.open(settings, what, (names) => issueForListener(names, { store, sealer, clock: systemClock, dataDir: config.dataDir }), log);
 }
 
 /** A service that closes its store after itself; the store is closed as well when the service cannot start. */

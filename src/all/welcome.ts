@@ -1,4 +1,5 @@
 // What `npm start` prints once everything is up: addresses, credentials, and one example to copy.
+import path from 'node:path';
 import { apiUrlOf, edgeUrlOf, routerUrlOf, secureEdgeUrlOf, type Config } from '../base/config';
 
 /** `secretAccessKey` null: it was given by the environment and is not repeated. */
@@ -23,7 +24,7 @@ Edgefront is up.
 
 Try it (AWS CLI; example.com is the origin):
 
-  export AWS_ACCESS_KEY_ID=${administrator.accessKeyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=${administrator.accessKeyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_DEFAULT_REGION=us-east-1${config.apiTlsNames === null ? '' : ` AWS_CA_BUNDLE=${path.join(config.dataDir, 'authority.pem')}`}
   aws --endpoint-url ${api} cloudfront create-distribution --origin-domain-name example.com
   curl -i -H 'Host: <the DomainName it answered>' ${edges[0]}/
 

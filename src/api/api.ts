@@ -3,7 +3,7 @@
 // The life of a request: read the body, within limits → who calls → which operation → document → valid → input →
 // allowed → handler → answer. Each step throws a Fault or goes on; one place turns what was thrown into an answer.
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import express, { type Express } from 'express';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
@@ -11,6 +11,7 @@ import { listen } from '../base/listen';
 import type { Config } from '../base/config';
 import { Fault } from '../base/fault';
 import type { Log, LogFields } from '../base/log';
+import { createOperatorServer, warnWithoutTls, type ServerTls } from '../base/server-tls';
 import { sleep, type Service } from '../base/service';
 import { encodeJson, encodeJsonError } from '../protocol/aws/rest-json';
 import {
@@ -36,6 +37,8 @@ export interface ApiParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly operations: OperationTable;
+  /** Left out: the API speaks HTTP in the clear. */
+  readonly tls?: ServerTls | null;
 }
 
 /** Limits of the HTTP server; times in ms. */
@@ -308,13 +311,15 @@ async function closeServer(server: Server): Promise<void> {
  */
 export async function startApi(parts: ApiParts): Promise<Service & { readonly port: number }> {
   const app = await createApp(parts);
-  const server = createServer({
+  const { tls = null, config, log } = parts;
+  const server = createOperatorServer(tls, {
     maxHeaderSize: serverLimits.headBytesMax, headersTimeout: serverLimits.headTimeoutMs,
     requestTimeout: serverLimits.requestTimeoutMs, keepAliveTimeout: serverLimits.keepAliveMs,
   }, app);
   server.maxConnections = serverLimits.connectionsMax;
-  const port = await listen(server, { bind: parts.config.bind, port: parts.config.apiPort, setting: 'EDGEFRONT_API_PORT' });
-  parts.log.info('api-listening', { address: parts.config.bind, port });
+  const port = await listen(server, { bind: config.bind, port: config.apiPort, setting: 'EDGEFRONT_API_PORT' });
+  warnWithoutTls(tls, config.bind, 'EDGEFRONT_API_TLS_NAMES or EDGEFRONT_API_TLS_CERTIFICATE', log);
+  log.info('api-listening', { address: config.bind, port, tls: tls !== null });
   let closing: Promise<void> | null = null;
   return { port, close: () => (closing ??= closeServer(server)) };
 }

@@ -1,4 +1,4 @@
-// How certificates are kept, and the development authority that certifies the service's own domain.
+// How certificates are kept, and the one for the service's own domain, which the installation's authority issues.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
@@ -6,14 +6,14 @@ import { messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { Sealer, storedKeysPurpose } from '../base/sealed';
 import type { Service } from '../base/service';
+import { issueServer } from '../base/x509';
 import { defaultCertificateId, prepareCertificate, type PreparedCertificate } from '../model/certificate';
 import { versionTag } from '../model/ids';
 import { refuse } from '../model/refusal';
+import { installationAuthority } from '../store/authority';
 import type { NewResource, ResourceRow, Store } from '../store/store';
-import { issueAuthority, issueServer, type Issued } from './x509';
 
 const day = 86_400_000;
-const authorityDays = 3650;
 /** Browsers refuse longer ones, of local authorities too. */
 const serverDays = 397;
 /** Issued again this long before it ends. */
@@ -67,7 +67,7 @@ export class DefaultCertificate {
     const current = await this.parts.store.resources.get('certificate', defaultCertificateId);
     if (current !== null && this.serves(current)) return;
     const sealer = sealerOf(this.parts.config);
-    const authority = await this.authority(sealer);
+    const authority = await installationAuthority(this.parts.store, sealer, this.parts.clock);
     const nowMs = this.parts.clock.nowMs();
     const issued = issueServer(authority, [`*.${this.parts.config.domain}`, this.parts.config.domain], { fromMs: nowMs - backdatedMs, untilMs: nowMs + serverDays * day }, randomBytes(16));
     const row = storedCertificate(defaultCertificateId, prepareCertificate({ certificate: issued.certificate, privateKey: issued.key, chain: '' }, nowMs), sealer);
@@ -82,15 +82,5 @@ export class DefaultCertificate {
   private serves({ config }: ResourceRow): boolean {
     const { names, notAfter } = config as { readonly names: readonly string[]; readonly notAfter: string };
     return names.includes(`*.${this.parts.config.domain}`) && Date.parse(notAfter) - this.parts.clock.nowMs() > renewDays * day;
-  }
-
-  private async authority(sealer: Sealer): Promise<Issued> {
-    const kept = await this.parts.store.secret('certificate-authority', () => {
-      const nowMs = this.parts.clock.nowMs();
-      const made = issueAuthority(`Edgefront development authority ${randomBytes(4).toString('hex')}`, { fromMs: nowMs - backdatedMs, untilMs: nowMs + authorityDays * day }, randomBytes(16));
-      return JSON.stringify({ certificate: made.certificate, sealedKey: sealer.seal(made.key, 'certificate-authority') });
-    });
-    const { certificate, sealedKey } = JSON.parse(kept) as { certificate: string; sealedKey: string };
-    return { certificate, key: sealer.open(sealedKey, 'certificate-authority') };
   }
 }

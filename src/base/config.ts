@@ -33,7 +33,14 @@ export const settings = {
   dnsPort: { ...port, name: 'EDGEFRONT_DNS_PORT', default: '8053', meaning: 'router, DNS over UDP and TCP' },
   routerPort: { ...port, name: 'EDGEFRONT_ROUTER_PORT', default: '8082', meaning: 'router, HTTP redirect' },
   workerPort: { ...port, name: 'EDGEFRONT_WORKER_PORT', default: '8083', meaning: 'nodes\' channel to the worker' },
-  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL', default: null, meaning: 'where a node finds the worker; unset: `ws://EDGEFRONT_BIND:EDGEFRONT_WORKER_PORT`' },
+  apiTlsCertificate: { name: 'EDGEFRONT_API_TLS_CERTIFICATE', kind: 'text', unit: 'path', default: null, meaning: 'certificate of the API with its issuers (PEM), which then speaks TLS and nothing else; read anew when it changes' },
+  apiTlsKey: { name: 'EDGEFRONT_API_TLS_KEY', kind: 'text', unit: 'path', default: null, meaning: 'private key of that certificate (PEM), which not everybody may read' },
+  apiTlsNames: { name: 'EDGEFRONT_API_TLS_NAMES', kind: 'text', unit: 'name, …', default: null, meaning: 'instead of the two above: names and addresses of the API, for which this installation\'s authority issues a certificate' },
+  workerTlsCertificate: { name: 'EDGEFRONT_WORKER_TLS_CERTIFICATE', kind: 'text', unit: 'path', default: null, meaning: 'certificate of the nodes\' channel with its issuers (PEM), as for the API' },
+  workerTlsKey: { name: 'EDGEFRONT_WORKER_TLS_KEY', kind: 'text', unit: 'path', default: null, meaning: 'private key of that certificate (PEM)' },
+  workerTlsNames: { name: 'EDGEFRONT_WORKER_TLS_NAMES', kind: 'text', unit: 'name, …', default: null, meaning: 'instead of the two above: names and addresses of the worker, for which this installation\'s authority issues a certificate' },
+  workerCa: { name: 'EDGEFRONT_WORKER_CA', kind: 'text', unit: 'path', default: null, meaning: 'root certificates (PEM) by which a node knows the worker, read anew whenever it connects; unset: those that Node.js comes with' },
+  workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL, …', default: null, meaning: 'where a node finds a worker; with several, one of them, and the next when it is lost; `wss://…` where they have TLS; unset: on this machine' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
   domain: { name: 'EDGEFRONT_DOMAIN', kind: 'text', unit: 'domain', default: 'cloudfront.localhost', meaning: 'distributions are `d<13 characters>.<domain>`, streaming ones `s<13 characters>.<domain>`' },
   accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
@@ -122,6 +129,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (values.secretsKey !== null && values.secretsKey.length < 32) {
     throw new Fault('bad-setting', 'machine', 'EDGEFRONT_SECRETS_KEY must have at least 32 characters');
   }
+  for (const [certificate, key, names] of tlsTriples) {
+    if ((values[certificate] === null) !== (values[key] === null)) {
+      throw new Fault('bad-setting', 'machine', `set both ${settings[certificate].name} and ${settings[key].name}, or neither`);
+    }
+    if (values[certificate] !== null && values[names] !== null) {
+      throw new Fault('bad-setting', 'machine', `set either ${settings[certificate].name} or ${settings[names].name}`);
+    }
+  }
   if (!/^\d{12}$/.test(values.accountId)) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_ACCOUNT_ID must be 12 digits, not "${values.accountId}"`);
   }
@@ -130,6 +145,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   return { ...values, dataDir: path.resolve(values.dataDir) };
 }
+
+/** How each of the operator's listeners gets its certificate. */
+const tlsTriples = [
+  ['apiTlsCertificate', 'apiTlsKey', 'apiTlsNames'],
+  ['workerTlsCertificate', 'workerTlsKey', 'workerTlsNames'],
+] as const;
 
 /** The node's name: the setting, else the host's. */
 export function nodeNameOf(config: Config): string {
@@ -166,14 +187,20 @@ export function addressesOf(config: Pick<Config, 'addresses' | 'bind'>, ports: {
 
 const authority = (address: string, port: number): string => `${address.includes(':') ? `[${address}]` : address}:${port}`;
 
-/** Where a node finds the worker. */
-export function workerUrlOf(config: Config): string {
-  return config.workerUrl ?? `ws://${authority(config.bind, config.workerPort)}`;
+/** How a process on the same machine reaches a listener: all addresses are none to connect to. */
+const reachable = (bind: string): string => (bind === '0.0.0.0' ? '127.0.0.1' : bind === '::' ? '::1' : bind);
+
+/** Where a node finds a worker: whichever of them. */
+export function workerUrlsOf(config: Config): readonly string[] {
+  const scheme = config.workerTlsCertificate === null && config.workerTlsNames === null ? 'ws' : 'wss';
+  if (config.workerUrl === null) return [`${scheme}://${authority(reachable(config.bind), config.workerPort)}`];
+  return config.workerUrl.split(',').map((text) => text.trim());
 }
 
 /** Where the API listens, as a client on this machine writes it. */
 export function apiUrlOf(config: Config): string {
-  return `http://${authority(config.bind, config.apiPort)}`;
+  const scheme = config.apiTlsCertificate === null && config.apiTlsNames === null ? 'http' : 'https';
+  return `${scheme}://${authority(reachable(config.bind), config.apiPort)}`;
 }
 
 /** Where the router redirects. */

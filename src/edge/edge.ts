@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlOf, type Config } from '../base/config';
+import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -9,8 +9,9 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
-import { startSubscriber, type NodeApply, type SiteRefusal } from '../snapshot/subscriber';
+import { startSubscriber } from '../snapshot/subscriber';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
@@ -96,9 +97,10 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrl: workerUrlOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position), takePeers: (edges) => tier.peers.take(edges),
+      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position),
+      takePeers: (edges) => tier.peers.take(edges),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {

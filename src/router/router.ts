@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { nodeNameOf, workerUrlOf, type Config } from '../base/config';
+import { nodeNameOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -58,8 +58,8 @@ export async function startRouter({ config, clock, log }: RouterParts): Promise<
     const routes = new RouteTable();
     const fleet = new Fleet(config.dataDir, log);
     const subscriber = await startSubscriber({
-      workerUrl: workerUrlOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
-      secret: config.nodeSecret, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
+      workerUrls: workerUrlsOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
+      secret: config.nodeSecret, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
     });
     started.push(subscriber);
     const ear = setInterval(() => fleet.hear(subscriber.status()), listenEveryMs);

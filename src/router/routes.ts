@@ -1,6 +1,6 @@
 // The distributions as a router knows them: host to route, kept up to date by what the worker says.
 import type { Purge, Route, Site } from '../snapshot/site';
-import type { NodeApply, SiteRefusal } from '../snapshot/subscriber';
+import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 
 export class RouteTable implements NodeApply {
   private readonly byId = new Map<string, Route>();

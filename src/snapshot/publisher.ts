@@ -1,5 +1,5 @@
 // Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
@@ -8,11 +8,12 @@ import type { Clock } from '../base/clock';
 import { listen } from '../base/listen';
 import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
+import { createOperatorServer, warnWithoutTls, type ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import type { Snapshot } from './snapshot';
 import {
   closeCodes, fromNodeBytesMax, leaving, nodeAudience, peersOf, readFromNode, tokenLifeS, workerAudience,
-  type Ack, type FleetEdge, type FleetList, type Hello, type NodeRole, type NodeSituation, type PeerList, type Refused,
+  type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type PeerList, type Refused,
 } from './wire';
 
 /** A node as the publisher knows it. */
@@ -27,6 +28,8 @@ export interface NodeState extends NodeSituation {
   readonly refusals: readonly Refused[];
   /** Part of its capacity in use, 0 to 1, as it said last. */
   readonly load: number;
+  /** Of all that it has in force, as it said last; null: it has not said yet. */
+  readonly digest: string | null;
   /** How long ago anything came from it. */
   readonly heardAgoMs: number;
 }
@@ -38,6 +41,12 @@ export interface NodeWatch {
   /** It said that it leaves. */
   left(id: string): void;
 }
+
+/**
+ * Resolves once the snapshot holds everything that was in the log at some time after the call. Never fails: while the
+ * log cannot be read it waits.
+ */
+export type CaughtUp = () => Promise<void>;
 
 /** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
 export interface Publisher extends Service {
@@ -52,9 +61,12 @@ export interface Publisher extends Service {
 
 export interface WebSocketPublisherOptions {
   readonly snapshot: Snapshot;
+  readonly caughtUp: CaughtUp;
   readonly bind: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Null: the channel is in the clear. */
+  readonly tls: ServerTls | null;
   /** Signs the nodes' tokens and the worker's proofs. */
   readonly nodeSecret: string;
   /** A node that says nothing for longer is cut off. */
@@ -80,13 +92,15 @@ interface Transfer { readonly seq: number; readonly bytes: number }
 /**
  * One connected node. Modes, changed only by `enter`:
  * - *greeting*: the socket is open, its hello has not come. Left by the hello, or by a time limit.
+ * - *learning*: it knows more than this worker: another one, quicker, told it. Left once the log is read, which says whether
+ *   it is ahead or of another history.
  * - *current*: it has been sent all there is. Left when the snapshot moves on.
  * - *sending*: frames of one transfer go out as fast as the socket takes them. Left when the last is out.
  * - *waiting*: too much is unacknowledged. Left by an acknowledgement; then it is sent what changed in between, merged.
  * - *closed*: the socket is gone. Never left.
  */
 class NodeLink {
-  private mode: 'greeting' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
+  private mode: 'greeting' | 'learning' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
   private hello: Hello | null = null;
   private sentSeq = 0;
   private ackedSeq = 0;
@@ -94,6 +108,7 @@ class NodeLink {
   private unacked: Transfer[] = [];
   private unackedBytes = 0;
   private load = 0;
+  private digest: string | null = null;
   /** The fleet's list as this node was told it last. */
   private toldFleet: string | null = null;
   private heardAtMs: number;
@@ -111,11 +126,11 @@ class NodeLink {
   get id(): string { return this.subject; }
 
   state(): NodeState | null {
-    if (this.hello === null) return null;
+    if (this.hello === null || this.mode === 'learning') return null;
     const { role, pop, addresses, version, place, region, capacity } = this.hello;
     const heardAgoMs = this.fleet.options.clock.monotonicMs() - this.heardAtMs;
     return {
-      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load,
+      id: this.subject, role, pop, addresses, version, place, region, capacity, load: this.load, digest: this.digest,
       connected: this.mode !== 'closed', ackedSeq: this.ackedSeq, refusals: this.refusals, heardAgoMs,
     };
   }
@@ -148,7 +163,7 @@ class NodeLink {
       switch (message.type) {
         case 'hello': this.greet(message); break;
         case 'ack': this.acknowledge(message); break;
-        case 'health': this.takeHealth(message.load); break;
+        case 'health': this.takeHealth(message); break;
       }
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
@@ -157,9 +172,10 @@ class NodeLink {
     }
   }
 
-  private takeHealth(load: number): void {
+  private takeHealth({ load, digest }: Health): void {
     if (this.hello === null) throw new Fault('out-of-order', 'peer', 'health before hello');
     this.load = load;
+    this.digest = digest;
   }
 
   /**
@@ -182,15 +198,22 @@ class NodeLink {
     this.refusals = hello.refusals;
     this.fleet.admit(this);
     this.socket.send(JSON.stringify({ type: 'welcome', proof: this.fleet.proofFor(hello.nonce) }));
+    const { snapshot, caughtUp } = this.fleet.options;
+    if (hello.epoch !== snapshot.epoch || hello.ackedSeq <= snapshot.seq) { this.begin(hello); return; }
+    this.enter('learning');
+    void caughtUp().then(() => { if (this.mode === 'learning') this.begin(hello); });
+  }
+
+  private begin(hello: Hello): void {
     const { snapshot } = this.fleet.options;
     const known = snapshot.reaches(hello.epoch, hello.ackedSeq);
+    this.enter('current');
     this.sentSeq = this.ackedSeq = known ? hello.ackedSeq : 0;
     this.fleet.options.watch.changed(this.stateNow());
     this.fleet.options.log.info('node-connected', { node: this.subject, role: hello.role, ackedSeq: hello.ackedSeq, full: !known });
     this.fleet.tell(this);
     if (!known) this.send(snapshot.fullFrames(hello.role));
     else if (hello.refusals.length > 0) this.send(snapshot.deltaFrames(hello.role, this.sentSeq, hello.refusals.map((refusal) => refusal.site)));
-    else this.enter('current');
     this.pump();
   }
 
@@ -344,7 +367,7 @@ function refuse(socket: Duplex, status: string): void {
  */
 export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
   const fleet = new Fleet(options);
-  const server = createServer({ headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
+  const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
     response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
@@ -360,6 +383,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     }
   });
   const port = await listen(server, { ...options, setting: 'EDGEFRONT_WORKER_PORT' });
+  warnWithoutTls(options.tls, options.bind, 'EDGEFRONT_WORKER_TLS_NAMES or EDGEFRONT_WORKER_TLS_CERTIFICATE', options.log);
   const heartbeat = setInterval(() => fleet.beatAll(), Math.min(heartbeatMsMax, options.nodeLostMs / 3));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

@@ -5,40 +5,19 @@ import { WebSocket, type RawData } from 'ws';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
 import { lockDir } from '../base/dir-lock';
-import { Fault, codeOf, messageOf } from '../base/fault';
+import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
-import { Journal } from './journal';
-import type { Purge, Site } from './site';
+import { readWhole } from '../base/watched-file';
+import { Assembly, Follower, Keeper, type NodeApply, type Part } from './follower';
 import {
-  boundedRefusals, closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
-  type Delta, type FleetEdge, type Full, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge, type Refused,
+  closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
+  type Ack, type FleetEdge, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge,
 } from './wire';
 
-/** What a node does with what it is told. All three are synchronous: in force when they return. */
-export interface NodeApply {
-  /**
-   * At start, from disk: what was accepted before. Called once, before anything else, also when there is nothing.
-   * @param epoch of the history that `seq` counts in; null: there is nothing
-   */
-  restore(sites: readonly Site[], seq: number, epoch: string | null): void;
-  /**
-   * A whole new state; sites that are not in it are gone. With `dropCache` everything cached goes too, since purges
-   * may have been missed.
-   * @returns the sites it cannot take; their previous versions stay in force
-   */
-  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[];
-  /**
-   * Changes: sites gone, sites put (a name may move from the one to the other), then purges.
-   * @returns as replaceAll
-   */
-  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[], seq: number): readonly SiteRefusal[];
-}
-
-export interface SiteRefusal { readonly site: string; readonly reason: string }
-
 export interface SubscriberOptions {
-  readonly workerUrl: string;
+  /** Workers of the fleet; any of them will do. */
+  readonly workerUrls: readonly string[];
   /** Unique in the fleet, printable ASCII without spaces. */
   readonly node: string;
   readonly role: NodeRole;
@@ -53,6 +32,8 @@ export interface SubscriberOptions {
   /** Edges only: the same for them. */
   readonly takePeers?: (edges: readonly PeerEdge[]) => void;
   readonly version?: string;
+  /** File with the root certificates by which the worker is known; null: those of Node.js. */
+  readonly workerCa: string | null;
   /** The fleet's shared secret. */
   readonly secret: string;
   /** The node's own directory. */
@@ -68,113 +49,15 @@ export interface Subscriber extends Service {
 }
 
 const dialTimeoutMs = 5_000;
-/** The worker pings every second; silent for longer, it is taken for dead. */
-const workerSilentMsMax = 5_000;
+/**
+ * The worker pings every second; silent for longer, it is taken for dead. Below the time after which a node no longer
+ * counts (EDGEFRONT_NODE_LOST_MS): it has found another worker by then, and nothing is settled without it.
+ */
+const workerSilentMsMax = 3_000;
 const healthMs = 1_000;
 const redialMsMin = 100;
 const redialMsMax = 5_000;
-/** All parts of one transfer together. */
-const transferBytesMax = 1024 * 1024 * 1024;
 const clockToleranceS = 60;
-
-type Part = (Full | Delta) & { readonly malformed: readonly Refused[] };
-
-/** A transfer as its parts come in; given out whole. */
-class Assembly {
-  private parts: Part[] = [];
-  private bytes = 0;
-
-  /** @returns the parts of a transfer whose last one this is, else null */
-  add(part: Part, bytes: number): readonly Part[] | null {
-    const first = this.parts[0];
-    if (first !== undefined && (first.type !== part.type || first.seq !== part.seq)) throw new Fault('malformed-message', 'peer', 'parts of two transfers mixed');
-    this.bytes += bytes;
-    if (this.bytes > transferBytesMax) throw new Fault('too-large', 'peer', 'transfer too large');
-    this.parts.push(part);
-    if (part.more) return null;
-    const whole = this.parts;
-    this.parts = [];
-    this.bytes = 0;
-    return whole;
-  }
-}
-
-/** Applies transfers and keeps them: the node's memory, across connections. */
-class Follower {
-  private readonly journal: Journal;
-  /** On disk; `journal.remembered.seq` is what is in force. */
-  durableSeq: number;
-
-  constructor(private readonly options: SubscriberOptions) {
-    this.journal = Journal.open(options.dir, options.log);
-    const { seq, sites, epoch } = this.journal.remembered;
-    this.durableSeq = seq;
-    options.apply.restore([...sites.values()], seq, epoch);
-  }
-
-  get epoch(): string | null { return this.journal.remembered.epoch; }
-
-  refusals(): readonly Refused[] { return boundedRefusals(this.journal.remembered.refusals.values()); }
-
-  /** Puts a transfer in force; `persist` makes it last. */
-  take(parts: readonly Part[]): void {
-    const [first] = parts;
-    assert(first !== undefined, 'a transfer has a part');
-    if (first.type === 'full') this.takeFull(first, parts as readonly (Full & Part)[]);
-    else this.takeDelta(first.seq, parts as readonly (Delta & Part)[]);
-  }
-
-  private refused(found: readonly SiteRefusal[], sent: readonly Site[], malformed: readonly Refused[]): Map<string, Refused> {
-    const seqOf = new Map(sent.map((site) => [site.id, site.seq]));
-    const refused = new Map(malformed.map((refusal) => [refusal.site, refusal]));
-    for (const { site, reason } of found) refused.set(site, { site, seq: seqOf.get(site) ?? 0, reason });
-    for (const refusal of refused.values()) this.options.log.warn('site-refused', { ...refusal });
-    return refused;
-  }
-
-  private takeFull(head: Full, parts: readonly (Full & Part)[]): void {
-    const malformed = parts.flatMap((part) => part.malformed);
-    const before = this.journal.remembered.sites;
-    // What it had of a site that came malformed goes on.
-    const sites = [...parts.flatMap((part) => part.sites), ...malformed.flatMap((refusal) => before.get(refusal.site) ?? [])];
-    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq, head.epoch);
-    const refused = this.refused(found, sites, malformed);
-    const accepted = new Map<string, Site>();
-    for (const site of sites) if (!refused.has(site.id)) accepted.set(site.id, site);
-    for (const id of refused.keys()) {
-      const previous = before.get(id);
-      if (previous !== undefined) accepted.set(id, previous);
-    }
-    this.journal.replace(head.epoch, head.seq, accepted, [...refused.values()]);
-    this.options.log.info('state-replaced', { seq: head.seq, sites: sites.length, refused: refused.size });
-  }
-
-  private takeDelta(seq: number, parts: readonly (Delta & Part)[]): void {
-    const upserts = parts.flatMap((part) => part.upserts);
-    const removals = parts.flatMap((part) => part.removals);
-    const malformed = parts.flatMap((part) => part.malformed);
-    const found = this.options.apply.change(upserts, removals, parts.flatMap((part) => part.purges), seq);
-    const refused = this.refused(found, upserts, malformed);
-    const all = new Map(this.journal.remembered.refusals);
-    for (const site of upserts) all.delete(site.id);
-    for (const id of removals) all.delete(id);
-    for (const refusal of refused.values()) all.set(refusal.site, refusal);
-    this.journal.append({ seq, upserts: upserts.filter((site) => !refused.has(site.id)), removals }, [...all.values()]);
-  }
-
-  /** @returns the seq that is on disk now */
-  async persist(): Promise<number> {
-    const { seq } = this.journal.remembered;
-    await this.journal.flush();
-    this.durableSeq = seq;
-    return seq;
-  }
-
-  get sites(): number { return this.journal.remembered.sites.size; }
-  get seqInForce(): number { return this.journal.remembered.seq; }
-
-  close(): Promise<void> { return this.journal.close(); }
-}
 
 /**
  * One connection to the worker. Modes, changed only by `enter`:
@@ -189,17 +72,19 @@ class Link {
   private readonly nonce = randomBytes(18).toString('base64url');
   private readonly assembly = new Assembly();
   private heardAtMs: number;
-  private unpersisted = false;
-  private persisting: Promise<void> | null = null;
+  private readonly keeper: Keeper;
   private readonly beat: NodeJS.Timeout;
   readonly ended: Promise<void>;
 
-  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower) {
+  constructor(private readonly options: SubscriberOptions, private readonly follower: Follower, workerUrl: string, ca: string | null) {
     const token = sign({}, options.secret, { algorithm: 'HS256', audience: nodeAudience, subject: options.node, expiresIn: tokenLifeS });
     this.heardAtMs = options.clock.monotonicMs();
-    this.socket = new WebSocket(options.workerUrl, {
+    this.keeper = new Keeper({
+      follower, log: options.log, kept: (ack) => this.acknowledge(ack), failed: () => this.socket.close(closeCodes.failed, 'cannot write'),
+    });
+    this.socket = new WebSocket(workerUrl, {
       headers: { authorization: `Bearer ${token}` },
-      handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
+      ...(ca === null ? {} : { ca }), minVersion: 'TLSv1.2', handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
     });
     this.socket.on('open', () => this.greet());
     this.socket.on('message', (data, isBinary) => this.receive(data, isBinary));
@@ -231,7 +116,9 @@ class Link {
 
   private check(): void {
     if (this.options.clock.monotonicMs() - this.heardAtMs > workerSilentMsMax) { this.socket.terminate(); return; }
-    if (this.mode === 'following') this.socket.send(JSON.stringify({ type: 'health', sites: this.follower.sites, load: this.options.load() } satisfies Health));
+    if (this.mode !== 'following') return;
+    const { sites, digest } = this.follower;
+    this.socket.send(JSON.stringify({ type: 'health', sites, load: this.options.load(), digest } satisfies Health));
   }
 
   private greet(): void {
@@ -292,31 +179,31 @@ class Link {
     // A delta may repeat what is in force but not yet on disk, or refused; it never goes back.
     if (first?.type === 'delta' && first.seq < this.follower.seqInForce) throw new Fault('out-of-order', 'peer', 'a delta from the past');
     this.follower.take(transfer);
-    this.unpersisted = true;
-    this.persisting ??= this.persistAndAck().finally(() => { this.persisting = null; });
+    this.keeper.keep();
   }
 
-  /** One write to disk, and one acknowledgement, for all transfers that came during the one before. */
-  private async persistAndAck(): Promise<void> {
-    while (this.unpersisted) {
-      this.unpersisted = false;
-      try {
-        const seq = await this.follower.persist();
-        if (this.mode === 'following' && this.socket.readyState === WebSocket.OPEN) {
-          this.socket.send(JSON.stringify({ type: 'ack', seq, refusals: this.follower.refusals() }));
-        }
-      } catch (thrown) {
-        this.options.log.error('state-not-written', { code: codeOf(thrown) ?? 'unknown', reason: messageOf(thrown) });
-        this.socket.close(closeCodes.failed, 'cannot write');
-        return;
-      }
-    }
+  private acknowledge(ack: Ack): void {
+    if (this.mode === 'following' && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(ack));
   }
 
   private end(code: number): void {
     clearInterval(this.beat);
     if (this.wasFollowing) this.options.log.info('worker-disconnected', { code });
     this.enter('ended');
+  }
+}
+
+/** Certificates that come with a certificate authority's bundle. */
+const workerCaBytesMax = 4 * 1024 * 1024;
+
+/** Whom the next connection believes; null: nobody, since the file that says it cannot be read just now. */
+async function readTrust({ workerCa, log }: SubscriberOptions): Promise<{ readonly ca: string | null } | null> {
+  if (workerCa === null) return { ca: null };
+  try {
+    return { ca: await readWhole({ file: workerCa, what: 'worker-ca', bytesMax: workerCaBytesMax, parse: (bytes) => bytes.toString('utf8') }) };
+  } catch (thrown) {
+    log.warn('worker-ca-unreadable', { reason: messageOf(thrown) });
+    return null;
   }
 }
 
@@ -331,12 +218,15 @@ export function redialDelayMs(failures: number, random: number): number {
  * @throws Fault `data-dir-in-use`, `data-dir-broken`
  */
 export async function startSubscriber(options: SubscriberOptions): Promise<Subscriber> {
-  if (!URL.canParse(options.workerUrl) || !/^wss?:/.test(options.workerUrl)) {
-    throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, not "${options.workerUrl}"`);
+  const wrong = options.workerUrls.find((url) => !URL.canParse(url) || !/^wss?:/.test(url));
+  if (wrong !== undefined) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, or several with commas between, not "${wrong}"`);
   }
   if (!/^[\x21-\x7e]{1,255}$/.test(options.node)) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.node}"`);
   }
+  const urls = options.workerUrls;
+  assert(urls.length > 0, 'a node has a worker to dial');
   const lock = lockDir(options.dir, options.clock.nowMs());
   let follower: Follower;
   try {
@@ -348,12 +238,20 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
   const stop = new AbortController();
   let link: Link | null = null;
   const follow = async (): Promise<void> => {
-    for (let failures = 0; !stop.signal.aborted;) {
-      link = new Link(options, follower);
-      await link.ended;
-      failures = link.wasFollowing ? 0 : failures + 1;
-      if (failures === 1) options.log.warn('worker-unreachable', { note: 'serving from what is on disk, trying on' });
-      await sleep(redialDelayMs(failures, Math.random()), stop.signal);
+    // Nodes begin with different workers, so that these share the fleet.
+    for (let failures = 0, turn = Math.floor(Math.random() * urls.length); !stop.signal.aborted; turn += 1) {
+      const url = urls[turn % urls.length];
+      assert(url !== undefined, 'there is a worker to dial');
+      const trust = await readTrust(options);
+      if (stop.signal.aborted) return;
+      if (trust !== null) {
+        link = new Link(options, follower, url, trust.ca);
+        await link.ended;
+      }
+      failures = trust !== null && link?.wasFollowing === true ? 0 : failures + 1;
+      if (failures === urls.length) options.log.warn('worker-unreachable', { note: 'serving from what is on disk, trying on' });
+      // The next worker is dialed soon; a round of all in vain takes longer each time.
+      await sleep(redialDelayMs(Math.floor(failures / urls.length), Math.random()), stop.signal);
     }
   };
   const following = follow();

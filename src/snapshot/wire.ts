@@ -85,6 +85,8 @@ export interface Health {
   readonly sites: number;
   /** Part of its capacity in use, 0 to 1. */
   readonly load: number;
+  /** Of all that it has in force (`StateDigest`). */
+  readonly digest: string;
 }
 
 /** An edge as routers are told of it. */
@@ -290,7 +292,7 @@ export function readFromNode(frame: string): FromNode {
   switch (fields['type']) {
     case 'hello': return helloOf(fields);
     case 'ack': return { type: 'ack', seq: countAt(fields, 'seq'), refusals: refusalsAt(fields) };
-    case 'health': return { type: 'health', sites: countAt(fields, 'sites'), load: numberAt(fields, 'load', 0, 1) };
+    case 'health': return { type: 'health', sites: countAt(fields, 'sites'), load: numberAt(fields, 'load', 0, 1), digest: nameAt(fields, 'digest') };
     default: throw malformed('type');
   }
 }

@@ -5,7 +5,7 @@ import type { Database } from './transaction';
 interface NodeRecord {
   id: string; role: string; pop: string; addresses: string[]; version: string; connected: boolean;
   acked_seq: bigint; last_seen: Date; live: boolean; refusals: unknown;
-  latitude: number | null; longitude: number | null; region: string; capacity: number; load: number; draining: boolean;
+  latitude: number | null; longitude: number | null; region: string; capacity: number; load: number; digest: string | null; draining: boolean;
 }
 
 function rowOf(record: NodeRecord): NodeRow {
@@ -24,6 +24,7 @@ function rowOf(record: NodeRecord): NodeRow {
     region: record.region as NodeRow['region'],
     capacity: record.capacity,
     load: record.load,
+    digest: record.digest,
     draining: record.draining,
   };
 }
@@ -33,14 +34,14 @@ export function nodesIn(database: Database): NodeStore {
     put: async (row, seenAgoMs = 0) => {
       await database.read((prisma) => prisma.$executeRaw`
         INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals",
-          "latitude", "longitude", "region", "capacity", "load")
+          "latitude", "longitude", "region", "capacity", "load", "digest")
         VALUES (${row.id}, ${row.role}, ${row.pop}, ${[...row.addresses]}::text[], ${row.version}, ${row.connected}, ${row.ackedSeq}::bigint,
                 clock_timestamp() - make_interval(secs => ${seenAgoMs / 1000}::float8), ${JSON.stringify(row.refusals)}::jsonb,
-                ${row.place?.latitude ?? null}::float8, ${row.place?.longitude ?? null}::float8, ${row.region}, ${row.capacity}::float8, ${row.load}::float8)
+                ${row.place?.latitude ?? null}::float8, ${row.place?.longitude ?? null}::float8, ${row.region}, ${row.capacity}::float8, ${row.load}::float8, ${row.digest})
         ON CONFLICT ("id") DO UPDATE SET "role" = excluded."role", "pop" = excluded."pop", "addresses" = excluded."addresses",
           "version" = excluded."version", "connected" = excluded."connected", "acked_seq" = excluded."acked_seq",
           "last_seen" = excluded."last_seen", "refusals" = excluded."refusals", "latitude" = excluded."latitude",
-          "longitude" = excluded."longitude", "region" = excluded."region", "capacity" = excluded."capacity", "load" = excluded."load"`);
+          "longitude" = excluded."longitude", "region" = excluded."region", "capacity" = excluded."capacity", "load" = excluded."load", "digest" = excluded."digest"`);
     },
     list: async (nodeLostMs) => {
       const records = await database.read((prisma) => prisma.$queryRaw<NodeRecord[]>`

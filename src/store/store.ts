@@ -353,6 +353,8 @@ export interface NodeRow {
   readonly capacity: number;
   /** Part of its capacity in use, 0 to 1. */
   readonly load: number;
+  /** Of all that it has in force; null: it does not say. */
+  readonly digest: string | null;
   /** An operator wants it left in peace. */
   readonly draining: boolean;
 }

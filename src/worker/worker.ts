@@ -2,18 +2,19 @@
 //
 // Several workers do no harm: each has its own nodes and all settle from the same rows. A node is told by one of them.
 import { hostname } from 'node:os';
-import { AssertionFailed } from '../base/assert';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
-import { sleep, type Service } from '../base/service';
+import type { ServerTls } from '../base/server-tls';
+import type { Service } from '../base/service';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
-import type { ChangeListener, Store } from '../store/store';
+import type { Store } from '../store/store';
 import type { KeyExchange } from './compile';
 import { Delivery } from './deliver';
 import { fleetListOf } from './fleet-list';
+import { LogReading } from './log-reading';
 import { Settler } from './settle';
 
 export interface WorkerParts {
@@ -22,46 +23,20 @@ export interface WorkerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly version?: string;
+  /** Left out: the nodes' channel is in the clear. */
+  readonly tls?: ServerTls | null;
 }
 
 const heartbeatMsMax = 1_000;
-/** Polling beside notifications. */
-const notifiedPollMs = 500;
 const pruneEveryMs = 600_000;
-/** After a failed read; the database is given time to come back. */
-const retryMs = 500;
-
-/** A wait that can be cut short by `wake`; a wake between two waits is not lost. */
-class Alarm {
-  private woken = false;
-  private ring: (() => void) | null = null;
-
-  wake(): void {
-    this.woken = true;
-    this.ring?.();
-  }
-
-  async wait(durationMs: number): Promise<void> {
-    if (!this.woken) {
-      const stop = new AbortController();
-      this.ring = () => stop.abort();
-      await sleep(durationMs, stop.signal);
-      this.ring = null;
-    }
-    this.woken = false;
-  }
-}
 
 class RunningWorker {
-  private readonly alarm = new Alarm();
-  private stopped = false;
   private readonly timers: NodeJS.Timeout[] = [];
-  private following: Promise<void> = Promise.resolve();
-  private listener: ChangeListener | null = null;
 
   constructor(
     private readonly parts: WorkerParts,
     private readonly delivery: Delivery,
+    private readonly reading: LogReading,
     private readonly settler: Settler,
     private readonly publisher: Publisher,
     private readonly id: string,
@@ -75,38 +50,10 @@ class RunningWorker {
     every(Math.min(heartbeatMsMax, nodeLostMs / 3), () => this.beat(), 'heartbeat-failed');
     every(pruneEveryMs, () => this.parts.store.changes.prune(changeRetentionS), 'prune-failed');
     this.timers.push(setTimeout(() => this.settler.forgetAwaited(), nodeLostMs));
-    this.following = this.follow();
-  }
-
-  /** Wakes as soon as something is committed, where the database tells. */
-  async listen(): Promise<void> {
-    this.listener = await this.parts.store.changes.listen(() => this.alarm.wake());
   }
 
   private complain(event: string, thrown: unknown): void {
     this.parts.log.warn(event, { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
-  }
-
-  /** Where notifications arrive, polling only covers a connection that was lost without a word. */
-  private pollMs(): number {
-    const { changePollMs } = this.parts.config;
-    return this.listener?.notifying() === true ? Math.max(changePollMs, notifiedPollMs) : changePollMs;
-  }
-
-  private async follow(): Promise<void> {
-    let failing = false;
-    while (!this.stopped) {
-      try {
-        while (!this.stopped && await this.delivery.poll()) this.publisher.publish();
-        failing = false;
-        await this.alarm.wait(this.pollMs());
-      } catch (thrown) {
-        if (thrown instanceof AssertionFailed) throw thrown;
-        if (!failing) this.complain('change-log-unreadable', thrown);
-        failing = true;
-        await this.alarm.wait(retryMs);
-      }
-    }
   }
 
   /** Every node heard of is written as live, this one too; then it may be that a lost one no longer holds anything up. */
@@ -121,17 +68,14 @@ class RunningWorker {
   private ownRow(): Parameters<Store['nodes']['put']>[0] {
     const { config, version } = this.parts;
     return {
-      id: this.id, role: 'worker', pop: config.pop, addresses: [`ws://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0,
+      id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
     };
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
     for (const timer of this.timers) clearTimeout(timer);
-    this.alarm.wake();
-    await this.listener?.close();
-    await this.following;
+    await this.reading.close();
     await this.publisher.close();
     await this.settler.idle();
     await this.parts.store.nodes.remove(this.id).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
@@ -158,11 +102,13 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
     changed: (node: NodeState) => { if (!stopping) settler.changed(node); },
     left: (id) => { if (!stopping) settler.left(id); },
   };
+  const reading = new LogReading({ delivery, changes: store.changes, changePollMs: config.changePollMs, log });
   const publisher = await startWebSocketPublisher({
-    snapshot: delivery.snapshot, bind: config.bind, port: config.workerPort, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
   });
-  const worker = new RunningWorker(parts, delivery, settler, publisher, `worker-${hostname()}`);
-  await worker.listen();
+  // Several may run on one machine.
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`);
+  await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();
   log.info('worker-ready', { port: publisher.port, sites: delivery.snapshot.size, seq: delivery.snapshot.seq });

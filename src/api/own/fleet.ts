@@ -56,7 +56,7 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
   },
   Node: {
     type: 'object',
-    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals', 'place', 'region', 'capacity', 'load', 'draining'],
+    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals', 'place', 'region', 'capacity', 'load', 'digest', 'draining'],
     properties: {
       id: text,
       role: { type: 'string', enum: ['edge', 'router', 'worker'] },
@@ -78,6 +78,10 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
       region: { type: 'string', enum: ['100', '200', 'all'], description: 'The cheapest price class that includes it.' },
       capacity: { type: 'number', description: 'Relative to other edges.' },
       load: { type: 'number', description: 'Part of its capacity in use, 0 to 1.' },
+      digest: {
+        type: 'string', nullable: true,
+        description: 'Of all that it has in force, said once a second: edges with the same one have the same configuration, and so have routers among themselves. null: it does not say.',
+      },
       draining,
     },
   },

@@ -1,6 +1,6 @@
 // What may be uploaded as a certificate, which names it covers, and by which ids it is named.
 import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
-import { issueAuthority, issueServer } from '../../../src/api/x509';
+import { issueAuthority, issueServer } from '../../../src/base/x509';
 import { certificateIdOf, checkCoversAliases, checkCoversNames, covers, iamIdOf, pemBytesMax, prepareCertificate, type CertificateUpload } from '../../../src/model/certificate';
 import { Refusal } from '../../../src/model/refusal';
 import { serverCertificate, testAuthority, validNow } from '../../fixtures/certificates';

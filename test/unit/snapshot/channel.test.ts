@@ -17,13 +17,15 @@ import { site } from '../../fixtures/site';
 class Worker {
   readonly states = new Map<string, NodeState>();
   readonly left: string[] = [];
+  /** What reading the log to its end brings. */
+  caughtUp: () => Promise<void> = () => Promise.resolve();
   publisher!: Publisher;
   private constructor(readonly snapshot: Snapshot) {}
 
   static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 60_000): Promise<Worker> {
     const worker = new Worker(snapshot);
     worker.publisher = await startWebSocketPublisher({
-      snapshot, bind: '127.0.0.1', port, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,
+      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, tls: null, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,
       watch: { changed: (node) => worker.states.set(node.id, node), left: (id) => worker.left.push(id) },
     });
     return worker;
@@ -98,6 +100,30 @@ test('nodes get everything, then what changes, and acknowledge it', async () => 
   }
 });
 
+test('nodes say whether they have the same, however they came by it', async () => {
+  worker.put('A');
+  await node('changes', worker.port);
+  const restarted = await node('restarted', worker.port);
+  await worker.acked('changes', 'restarted');
+  await restarted.subscriber.close();
+  worker.put('B');
+  worker.put('A');
+  worker.remove('B');
+  await node('restarted', worker.port, { dir: restarted.dir });
+  await node('whole', worker.port);
+  await node('router', worker.port, { role: 'router' });
+  const digests = (): ReadonlyMap<string, string | null> => new Map(worker.publisher.nodes().map(({ id, digest }) => [id, digest]));
+  const edges = ['changes', 'restarted', 'whole'];
+  await until(() => edges.every((id) => typeof digests().get(id) === 'string') && digests().get('changes') === digests().get('whole'), 'one digest');
+  expect(digests().get('restarted')).toBe(digests().get('whole'));
+  worker.put('C');
+  const before = digests().get('whole');
+  await until(() => edges.every((id) => digests().get(id) !== before), 'another digest');
+  expect(new Set(edges.map((id) => digests().get(id))).size).toBe(1);
+  // Routers are told less, and agree with each other.
+  expect(digests().get('router')).not.toBe(digests().get('whole'));
+});
+
 test('a node that was away gets what it missed, and only that', async () => {
   worker.put('A');
   const first = await node('one', worker.port);
@@ -161,6 +187,40 @@ test('a worker that comes back is found again, and nothing is sent twice', async
   await worker.acked('one');
   expect(made.memory.calls).toEqual(['restore', 'replaceAll', 'change']);
   expect(made.memory.held).toEqual(['A@1', 'B@2']);
+});
+
+test('a worker that has read less of the log than another one waits until it has read as much, and sends nothing twice', async () => {
+  worker.put('A');
+  worker.put('B');
+  const made = await node('one', worker.port);
+  await worker.acked('one');
+  await worker.publisher.close();
+  worker = await Worker.start(new Snapshot('epoch-1', 0, 0), worker.port);
+  const asked: (() => void)[] = [];
+  worker.caughtUp = () => new Promise((resolve) => { asked.push(resolve); });
+  worker.put('A');
+  await until(() => asked.length === 1);
+  expect(worker.publisher.nodes()).toEqual([]);
+  worker.put('B');
+  worker.put('A');
+  asked[0]?.();
+  await worker.acked('one');
+  expect(made.memory.calls).toEqual(['restore', 'replaceAll', 'change']);
+  expect(made.memory.drops).toBe(1);
+  expect(made.memory.held).toEqual(['A@3', 'B@2']);
+});
+
+test('a node goes to the next worker when its own is lost', async () => {
+  worker.put('A');
+  const other = await Worker.start(worker.snapshot);
+  const made = await node('one', 0, { workerUrls: [worker, other].map(({ port }) => `ws://127.0.0.1:${port}`) });
+  await until(() => [worker, other].some(({ publisher }) => publisher.nodes().length === 1));
+  const [first, second] = worker.publisher.nodes().length === 1 ? [worker, other] : [other, worker];
+  await first.publisher.close();
+  second.put('B');
+  await second.acked('one');
+  expect(made.memory.calls).toEqual(['restore', 'replaceAll', 'change']);
+  worker = second;
 });
 
 test('without a worker a node has what it was last told', async () => {
@@ -309,7 +369,7 @@ describe('who may connect', () => {
     ['another node\'s name', (made) => made.hello('other'), 1008],
     ['a second hello', (made) => { made.hello('x'); made.hello('x'); }, 1008],
     ['an ack before the hello', (made) => made.send({ type: 'ack', seq: 0, refusals: [] }), 1008],
-    ['health before the hello', (made) => made.send({ type: 'health', sites: 0, load: 0 }), 1008],
+    ['health before the hello', (made) => made.send({ type: 'health', sites: 0, load: 0, digest: '00' }), 1008],
     ['an ack of what was not sent', (made) => { made.hello('x'); made.send({ type: 'ack', seq: 99, refusals: [] }); }, 1008],
     ['something that is not JSON', (made) => made.send('{'), 1002],
     ['a binary frame', (made) => made.socket.send(Buffer.from([1, 2])), 1002],
@@ -441,10 +501,10 @@ test('two nodes cannot share a directory, and a bad address is told at once', as
   await expect(startNode('two', worker.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
   const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const start = (changes: object) => startSubscriber({
-    workerUrl: 'ws://127.0.0.1:1', node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
+    workerUrls: ['ws://127.0.0.1:1'], node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, workerCa: null, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
   });
-  await expect(start({ workerUrl: 'nonsense' })).rejects.toMatchObject({ kind: 'bad-setting' });
-  await expect(start({ workerUrl: 'http://127.0.0.1' })).rejects.toMatchObject({ kind: 'bad-setting' });
+  await expect(start({ workerUrls: ['ws://127.0.0.1:1', 'nonsense'] })).rejects.toMatchObject({ kind: 'bad-setting' });
+  await expect(start({ workerUrls: ['http://127.0.0.1'] })).rejects.toMatchObject({ kind: 'bad-setting' });
   await expect(start({ node: 'a b' })).rejects.toMatchObject({ kind: 'bad-setting' });
   rmSync(dir, { recursive: true });
 });

@@ -22,7 +22,7 @@ const reading = (read: (frame: string) => unknown, message: unknown): unknown =>
 test('messages come back as they were written', () => {
   expect(readFromNode(JSON.stringify(hello))).toEqual(hello);
   expect(readFromNode(JSON.stringify({ type: 'ack', seq: 7, refusals: [] }))).toEqual({ type: 'ack', seq: 7, refusals: [] });
-  expect(readFromNode('{"type":"health","sites":3,"load":0.25}')).toEqual({ type: 'health', sites: 3, load: 0.25 });
+  expect(readFromNode('{"type":"health","sites":3,"load":0.25,"digest":"00ff"}')).toEqual({ type: 'health', sites: 3, load: 0.25, digest: '00ff' });
   expect(readFromWorker(JSON.stringify({ type: 'fleet', edges: [fleetEdge] }))).toEqual({ type: 'fleet', edges: [fleetEdge] });
   expect(readFromWorker(JSON.stringify({ type: 'peers', edges: peersOf([fleetEdge]) }))).toEqual({
     type: 'peers', edges: [{ id: 'edge-1', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], place: null, capacity: 1, fit: true }],
@@ -41,8 +41,8 @@ test.each<[string, unknown]>([
   ['a name too long', { ...hello, node: 'a'.repeat(256) }], ['a seq below zero', { ...hello, ackedSeq: -1 }], ['a seq that is a text', { ...hello, ackedSeq: '1' }],
   ['a seq beyond safe integers', { ...hello, ackedSeq: 2 ** 53 }], ['a missing epoch', { ...hello, epoch: undefined }], ['addresses that are none', { ...hello, addresses: [1] }],
   ['a place that is none', { ...hello, place: 'here' }], ['a place off the globe', { ...hello, place: { latitude: 91, longitude: 0 } }],
-  ['a region that is none', { ...hello, region: '300' }], ['no capacity', { ...hello, capacity: 0 }], ['a load above one', { type: 'health', sites: 1, load: 1.1 }],
-  ['no load', { type: 'health', sites: 1 }],
+  ['a region that is none', { ...hello, region: '300' }], ['no capacity', { ...hello, capacity: 0 }], ['a load above one', { type: 'health', sites: 1, load: 1.1, digest: '00' }],
+  ['no load', { type: 'health', sites: 1, digest: '00' }], ['no digest', { type: 'health', sites: 1, load: 0 }],
   ['too many addresses', { ...hello, addresses: Array.from({ length: 33 }, () => 'a') }], ['no refusals', { type: 'ack', seq: 1 }],
   ['too many refusals', { type: 'ack', seq: 1, refusals: Array.from({ length: refusalsMax + 1 }, () => hello.refusals[0]) }],
   ['a reason too long', { type: 'ack', seq: 1, refusals: [{ site: 'E', seq: 1, reason: 'r'.repeat(reasonCharsMax + 1) }] }],

@@ -423,7 +423,7 @@ test('access keys and secrets are kept; a secret is made once, whoever asks', as
 
 test('nodes are live as long as they were seen lately, by the database\'s clock', async () => {
   const node = { id: 'edge-x', role: 'edge', pop: 'LOC50-P1', addresses: ['http://a'], version: '1', connected: true, ackedSeq: 7, refusals: [{ site: 'E1', seq: 5, reason: 'why' }],
-    place: { latitude: 50.03, longitude: 8.57 }, region: '100', capacity: 7.5, load: 0.25 } as const;
+    place: { latitude: 50.03, longitude: 8.57 }, region: '100', capacity: 7.5, load: 0.25, digest: 'a1b2' } as const;
   await store.nodes.put(node);
   expect(await store.nodes.list(60_000)).toMatchObject([{ ...node, live: true }]);
   await store.nodes.put({ ...node, connected: false, ackedSeq: 9 }, 10_000);
@@ -434,7 +434,7 @@ test('nodes are live as long as they were seen lately, by the database\'s clock'
 });
 
 test('whether a node drains is kept while it is away', async () => {
-  const node = { id: 'edge-d', role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq: 7, refusals: [], place: null, region: 'all', capacity: 1, load: 0 } as const;
+  const node = { id: 'edge-d', role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq: 7, refusals: [], place: null, region: 'all', capacity: 1, load: 0, digest: null } as const;
   const draining = async (): Promise<unknown> => (await store.nodes.list(60_000)).find(({ id }) => id === 'edge-d')?.draining;
   await store.nodes.put(node);
   expect(await draining()).toBe(false);

@@ -9,7 +9,7 @@ afterAll(() => api.close());
 
 const node = {
   id: 'edge-1', role: 'edge', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], version: '1', connected: true, ackedSeq: 3, refusals: [],
-  place: { latitude: 50.05, longitude: 8.57 }, region: '100', capacity: 100, load: 0.25,
+  place: { latitude: 50.05, longitude: 8.57 }, region: '100', capacity: 100, load: 0.25, digest: 'a1b2',
 } as const;
 const listed = async (): Promise<unknown> => (await api.ask('GET', '/edgefront/v1/nodes')).body.nodes.find(({ id }: { id: string }) => id === 'edge-1');
 const put = (name: string, body: unknown): ReturnType<OwnApi['ask']> => api.ask('PUT', `/edgefront/v1/nodes/${name}/draining`, body);

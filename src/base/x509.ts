@@ -1,5 +1,6 @@
-// Issues the certificates of the development authority: ASN.1 from a library's schemas, keys and signatures from Node's crypto.
+// Issues certificates of an authority of one's own: ASN.1 from a library's schemas, keys and signatures from Node's crypto.
 import { createHash, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier, AttributeTypeAndValue, AttributeValue, AuthorityKeyIdentifier, BasicConstraints, Certificate, ExtendedKeyUsage, Extension,
@@ -35,7 +36,7 @@ export function issueAuthority(commonName: string, validity: Validities, serial:
   return { certificate, key: pemOf(keys.privateKey) };
 }
 
-/** A server's certificate for `names`, the first also as its common name. */
+/** A server's certificate for `names`, of hosts or addresses, the first also as its common name. */
 export function issueServer(authority: Issued, names: readonly string[], validity: Validities, serial: Uint8Array): Issued {
   const issuer = AsnConvert.parse(new X509Certificate(authority.certificate).raw, Certificate).tbsCertificate;
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -44,7 +45,7 @@ export function issueServer(authority: Issued, names: readonly string[], validit
     extension(id_ce_basicConstraints, new BasicConstraints({ cA: false }), 'critical'),
     extension(id_ce_keyUsage, new KeyUsage(KeyUsageFlags.digitalSignature), 'critical'),
     extension(id_ce_extKeyUsage, new ExtendedKeyUsage([id_kp_serverAuth]), 'plain'),
-    extension(id_ce_subjectAltName, new SubjectAlternativeName(names.map((name) => new GeneralName({ dNSName: name }))), 'plain'),
+    extension(id_ce_subjectAltName, new SubjectAlternativeName(names.map((name) => new GeneralName(isIP(name) === 0 ? { dNSName: name } : { iPAddress: name }))), 'plain'),
     extension(id_ce_subjectKeyIdentifier, new SubjectKeyIdentifier(keyIdentifier(keys.publicKey)), 'plain'),
     extension(id_ce_authorityKeyIdentifier, new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(keyIdentifier(issuerKey)) }), 'plain'),
   ]);
