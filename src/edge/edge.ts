@@ -12,6 +12,9 @@ import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
 import { startSubscriber } from '../snapshot/subscriber';
+import { AccessLog } from './access-log/access-log';
+import { BucketStore, FolderStore } from './access-log/log-store';
+import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
 import { EndpointsFile, noEndpoints } from './access/origin-endpoints';
 import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
@@ -83,6 +86,16 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   }, clock);
   const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
+    const accessLog = await AccessLog.start({
+      dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
+      store: config.accessLogFolder === null ? new BucketStore(origins, endpoints ?? noEndpoints) : new FolderStore(path.resolve(config.accessLogFolder)),
+    });
+    started.push(accessLog);
+    const record = (site: StreamingSite, event: StreamingEvent): void => {
+      if (site.logging === null) return;
+      const nowMs = clock.nowMs();
+      accessLog.write({ distribution: site.id, logging: site.logging, header: streamingHeader }, nowMs, streamingLine(event, identity.pop, nowMs));
+    };
     const shared = {
       bind: config.bind, log, clock,
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
@@ -93,7 +106,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
     started.push({ close: () => secure.close(drainMs) });
     rtmp = await startRtmpServer({
-      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
+      bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
     started.push(await startSubscriber({

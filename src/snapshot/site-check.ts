@@ -1,7 +1,7 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
   CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
-  SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
+  SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteLogging, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
   Route, SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
 } from './site';
 
@@ -122,6 +122,8 @@ const origin = shape<SiteOrigin>({
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });
 const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, responseStatus: orNull(count), minTtlS: seconds });
 
+const logging = shape<SiteLogging>({ bucket: filled, prefix: text });
+
 const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag });
 
 const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | undefined)?.kind === 'header'
@@ -141,7 +143,7 @@ const webSite = shape<WebSite>({
 });
 
 const streamingSite = shape<StreamingSite>({
-  kind: oneOf('streaming'), ...routed, origin, closed: orNull(text), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
+  kind: oneOf('streaming'), ...routed, origin, closed: orNull(text), logging: orNull(logging), signedBy: orNull(listOf(filled)), publicKeys: listOf(publicKey),
 });
 
 const certificateSite = shape<CertificateSite>({

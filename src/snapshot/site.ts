@@ -215,6 +215,14 @@ export interface SiteTrial {
   readonly choice: SiteTrialChoice;
 }
 
+/** Where a line for each event of a site's viewers goes. */
+export interface SiteLogging {
+  /** Lower-case host name of the bucket. */
+  readonly bucket: string;
+  /** Of objects' names: empty, or ends with `/`. */
+  readonly prefix: string;
+}
+
 interface SiteIdentity {
   /** The distribution's id. */
   readonly id: string;
@@ -280,6 +288,8 @@ export interface StreamingSite extends RoutedIdentity {
   readonly origin: SiteOrigin;
   /** Why nobody passes; null: viewers may. */
   readonly closed: string | null;
+  /** Null: nothing is logged. */
+  readonly logging: SiteLogging | null;
   /** Ids of the public keys by which names of streams must be signed; null: they need not be. */
   readonly signedBy: readonly string[] | null;
   /** Those that `signedBy` names. */

@@ -31,17 +31,24 @@ function rowOf(record: NodeRecord): NodeRow {
 
 export function nodesIn(database: Database): NodeStore {
   return {
-    put: async (row, seenAgoMs = 0) => {
+    put: async (sightings, teller) => {
+      if (sightings.length === 0) return;
+      const rows = JSON.stringify(sightings.map(({ place, ...node }) => ({ ...node, latitude: place?.latitude ?? null, longitude: place?.longitude ?? null })));
+      // One statement however many nodes; in one order, so that two workers do not wait for each other.
       await database.read((prisma) => prisma.$executeRaw`
         INSERT INTO "node" ("id", "role", "pop", "addresses", "version", "connected", "acked_seq", "last_seen", "refusals",
-          "latitude", "longitude", "region", "capacity", "load", "digest")
-        VALUES (${row.id}, ${row.role}, ${row.pop}, ${[...row.addresses]}::text[], ${row.version}, ${row.connected}, ${row.ackedSeq}::bigint,
-                clock_timestamp() - make_interval(secs => ${seenAgoMs / 1000}::float8), ${JSON.stringify(row.refusals)}::jsonb,
-                ${row.place?.latitude ?? null}::float8, ${row.place?.longitude ?? null}::float8, ${row.region}, ${row.capacity}::float8, ${row.load}::float8, ${row.digest})
+          "latitude", "longitude", "region", "capacity", "load", "digest", "teller")
+        SELECT "id", "role", "pop", ARRAY(SELECT jsonb_array_elements_text("addresses")), "version", "connected", "ackedSeq",
+          clock_timestamp() - make_interval(secs => "seenAgoMs" / 1000), "refusals", "latitude", "longitude", "region", "capacity", "load", "digest", ${teller}
+        FROM jsonb_to_recordset(${rows}::jsonb) AS told("id" text, "role" text, "pop" text, "addresses" jsonb, "version" text, "connected" boolean,
+          "ackedSeq" bigint, "seenAgoMs" float8, "refusals" jsonb, "latitude" float8, "longitude" float8, "region" text, "capacity" float8, "load" float8, "digest" text)
+        ORDER BY "id"
         ON CONFLICT ("id") DO UPDATE SET "role" = excluded."role", "pop" = excluded."pop", "addresses" = excluded."addresses",
           "version" = excluded."version", "connected" = excluded."connected", "acked_seq" = excluded."acked_seq",
           "last_seen" = excluded."last_seen", "refusals" = excluded."refusals", "latitude" = excluded."latitude",
-          "longitude" = excluded."longitude", "region" = excluded."region", "capacity" = excluded."capacity", "load" = excluded."load", "digest" = excluded."digest"`);
+          "longitude" = excluded."longitude", "region" = excluded."region", "capacity" = excluded."capacity", "load" = excluded."load",
+          "digest" = excluded."digest", "teller" = excluded."teller"
+        WHERE "node"."teller" = excluded."teller" OR "node"."last_seen" <= excluded."last_seen"`);
     },
     list: async (nodeLostMs) => {
       const records = await database.read((prisma) => prisma.$queryRaw<NodeRecord[]>`
@@ -50,8 +57,8 @@ export function nodesIn(database: Database): NodeStore {
         FROM "node" ORDER BY "id"`);
       return records.map(rowOf);
     },
-    remove: async (id) => {
-      await database.read((prisma) => prisma.node.deleteMany({ where: { id } }));
+    remove: async (id, teller) => {
+      await database.read((prisma) => prisma.node.deleteMany({ where: { id, teller } }));
     },
     drain: async (id, countMax) => {
       const drained = await database.read((prisma) => prisma.$executeRaw`

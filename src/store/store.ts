@@ -359,12 +359,24 @@ export interface NodeRow {
   readonly draining: boolean;
 }
 
+/** What a worker knows of a node. */
+export interface NodeSighting extends Omit<NodeRow, 'lastSeen' | 'live' | 'draining'> {
+  /** How long ago it was heard. */
+  readonly seenAgoMs: number;
+}
+
 export interface NodeStore {
-  /** Marks a node as seen `seenAgoMs` ago (the database's clock); 0 when left out. */
-  put(row: Omit<NodeRow, 'lastSeen' | 'live' | 'draining'>, seenAgoMs?: number): Promise<void>;
+  /**
+   * Writes what one worker knows of nodes. Where the row is another worker's word, the one that heard the node later counts: a
+   * node that went from one to the other is not overwritten by what the first finds out about its lost connection.
+   * @param teller one run of one worker
+   */
+  put(sightings: readonly NodeSighting[], teller: string): Promise<void>;
   list(nodeLostMs: number): Promise<readonly NodeRow[]>;
-  /** A node that left. Whether it drains is remembered for when it comes back. */
-  remove(id: string): Promise<void>;
+  /**
+   * A node that left, unless it was heard by another worker since. Whether it drains is remembered for when it comes back.
+   */
+  remove(id: string, teller: string): Promise<void>;
   /** Routers send it no more viewers; also a node that is away. @returns false when `countMax` others drain already */
   drain(id: string, countMax: number): Promise<boolean>;
   /** Routers send it viewers again. */

@@ -3,7 +3,7 @@
 // The only file that speaks both vocabularies: CloudFront's (model/) and the edge's (snapshot/site).
 import type {
   CacheBehavior, CachePolicyConfig, DefaultCacheBehavior, DistributionConfig, ForwardedValues, Origin, OriginGroup, OriginRequestPolicyConfig,
-  ResponseHeadersPolicyConfig, StreamingDistributionConfig,
+  ResponseHeadersPolicyConfig, StreamingDistributionConfig, StreamingLoggingConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import type { Sealer } from '../base/sealed';
@@ -13,7 +13,7 @@ import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersP
 import { isKeyGroupId, ownSigner } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  CertificateSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
+  CertificateSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteLogging, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
   StreamingSite, WebSite,
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
@@ -115,8 +115,16 @@ function compileStreaming(row: DistributionRow, lookup: Lookup): StreamingSite {
     ipv6: false,
     origin: compileOrigin({ Id: 's3', DomainName: config.S3Origin?.DomainName, S3OriginConfig: { OriginAccessIdentity: config.S3Origin?.OriginAccessIdentity } }, lookup),
     ...access,
+    logging: loggingOf(config.Logging),
     publicKeys: keysNamed(access.signedBy ?? [], keyring),
   };
+}
+
+/** Guide, AccessLogs: "If … your prefix doesn't end with a forward slash, CloudFront appends one". */
+function loggingOf(logging: StreamingLoggingConfig | undefined): SiteLogging | null {
+  if (logging?.Enabled !== true) return null;
+  const prefix = logging.Prefix ?? '';
+  return { bucket: (logging.Bucket ?? '').toLowerCase(), prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/` };
 }
 
 /** Left out, a distribution pays for all locations (API reference: DistributionConfig). */

@@ -1,4 +1,5 @@
 // Statuses from acknowledgements: what every live node has in force is Deployed or Completed.
+import type { Clock } from '../base/clock';
 import { codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import type { NodeState } from '../snapshot/publisher';
@@ -19,10 +20,14 @@ export function settleableSeq(nodes: readonly NodeRow[], awaited: ReadonlySet<st
 export interface SettlerOptions {
   readonly store: Pick<Store, 'nodes' | 'changes'>;
   readonly nodeLostMs: number;
+  /** This run of this worker: whose word the rows are. */
+  readonly teller: string;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
-type Noted = { readonly state: NodeState } | { readonly left: true };
+/** Null: it left. */
+interface Noted { readonly state: NodeState | null; readonly atMs: number }
 
 /**
  * Writes what nodes say to the database and settles. Nodes are counted from the database's rows, so that several
@@ -31,6 +36,8 @@ type Noted = { readonly state: NodeState } | { readonly left: true };
 export class Settler {
   private readonly noted = new Map<string, Noted>();
   private readonly awaited = new Set<string>();
+  /** All nodes, as they were read last. */
+  private listed: readonly NodeRow[] = [];
   private settledSeq = 0;
   private again = false;
   private running: Promise<void> | null = null;
@@ -47,19 +54,25 @@ export class Settler {
 
   forgetAwaited(): void {
     if (this.awaited.size === 0) return;
-    this.options.log.warn('nodes-not-back', { count: this.awaited.size });
+    // The others are with another worker.
+    const count = this.listed.filter((node) => this.awaited.has(node.id) && !node.live).length;
+    if (count > 0) this.options.log.warn('nodes-not-back', { count });
     this.awaited.clear();
     this.settle();
   }
 
   changed(state: NodeState): void {
     this.awaited.delete(state.id);
-    this.noted.set(state.id, { state });
-    this.settle();
+    this.note(state.id, state);
   }
 
   left(id: string): void {
-    this.noted.set(id, { left: true });
+    this.awaited.delete(id);
+    this.note(id, null);
+  }
+
+  private note(id: string, state: NodeState | null): void {
+    this.noted.set(id, { state, atMs: this.options.clock.monotonicMs() });
     this.settle();
   }
 
@@ -92,23 +105,29 @@ export class Settler {
     const batch = [...this.noted];
     this.noted.clear();
     try {
-      await Promise.all(batch.map(([id, noted]) => this.writeOne(id, noted)));
+      await this.write(batch);
     } catch (thrown) {
       for (const [id, noted] of batch) if (!this.noted.has(id)) this.noted.set(id, noted);
       throw thrown;
     }
   }
 
-  private async writeOne(id: string, noted: Noted): Promise<void> {
-    const { nodes } = this.options.store;
-    if ('left' in noted) { await nodes.remove(id); return; }
-    const { heardAgoMs, ...row } = noted.state;
-    await nodes.put(row, heardAgoMs);
+  private async write(batch: readonly (readonly [string, Noted])[]): Promise<void> {
+    const { store: { nodes }, teller, clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    const sightings = batch.flatMap(([, { state, atMs }]) => {
+      if (state === null) return [];
+      const { heardAgoMs, ...row } = state;
+      return [{ ...row, seenAgoMs: heardAgoMs + nowMs - atMs }];
+    });
+    await nodes.put(sightings, teller);
+    for (const [id, { state }] of batch) if (state === null) await nodes.remove(id, teller);
   }
 
   private async settleOnce(): Promise<void> {
     const { store, nodeLostMs } = this.options;
-    const seq = settleableSeq(await store.nodes.list(nodeLostMs), this.awaited);
+    this.listed = await store.nodes.list(nodeLostMs);
+    const seq = settleableSeq(this.listed, this.awaited);
     if (seq === null || seq <= this.settledSeq) return;
     await store.changes.settle(seq);
     this.settledSeq = seq;

@@ -1,6 +1,7 @@
 // The worker process: reads the change log, keeps every node up to date, settles statuses.
 //
 // Several workers do no harm: each has its own nodes and all settle from the same rows. A node is told by one of them.
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
@@ -10,7 +11,7 @@ import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
 import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
-import type { Store } from '../store/store';
+import type { NodeSighting, Store } from '../store/store';
 import type { KeyExchange } from './compile';
 import { Delivery } from './deliver';
 import { fleetListOf } from './fleet-list';
@@ -40,6 +41,7 @@ class RunningWorker {
     private readonly settler: Settler,
     private readonly publisher: Publisher,
     private readonly id: string,
+    private readonly teller: string,
   ) {}
 
   start(): void {
@@ -61,15 +63,15 @@ class RunningWorker {
     for (const node of this.publisher.nodes()) this.settler.changed(node);
     this.settler.settle();
     const { nodes } = this.parts.store;
-    await nodes.put(this.ownRow());
+    await nodes.put([this.ownRow()], this.teller);
     this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
   }
 
-  private ownRow(): Parameters<Store['nodes']['put']>[0] {
+  private ownRow(): NodeSighting {
     const { config, version } = this.parts;
     return {
       id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null,
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0,
     };
   }
 
@@ -78,7 +80,7 @@ class RunningWorker {
     await this.reading.close();
     await this.publisher.close();
     await this.settler.idle();
-    await this.parts.store.nodes.remove(this.id).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
+    await this.parts.store.nodes.remove(this.id, this.teller).catch((thrown: unknown) => this.complain('goodbye-failed', thrown));
   }
 }
 
@@ -94,7 +96,8 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
   const { config, store, clock, log } = parts;
   if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
   const delivery = await Delivery.load(store.changes, log, keyExchangeOf(config.secretsKey, config.nodeSecret));
-  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, log });
+  const teller = randomUUID();
+  const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, teller, clock, log });
   await settler.begin();
   // Once the worker stops, its closing the channel says nothing about the nodes.
   let stopping = false;
@@ -107,7 +110,7 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
     snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
   });
   // Several may run on one machine.
-  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`);
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`, teller);
   await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();

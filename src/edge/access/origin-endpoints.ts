@@ -22,6 +22,8 @@ export interface OriginEndpoint {
   readonly url: { readonly secure: boolean; readonly host: string; readonly port: number } | null;
   /** Whether the bucket stands in the path or in the Host field of what is sent to `url`. */
   readonly addressing: 'path' | 'host';
+  /** Whether access logs may be written to buckets of these names. */
+  readonly logs: boolean;
 }
 
 export interface OriginEndpoints {
@@ -31,7 +33,7 @@ export interface OriginEndpoints {
 
 export const noEndpoints: OriginEndpoints = { find: () => null };
 
-const members = ['origins', 'accessKeyId', 'secretAccessKey', 'region', 'url', 'addressing'];
+const members = ['origins', 'accessKeyId', 'secretAccessKey', 'region', 'url', 'addressing', 'logs'];
 
 /** Says what is wrong without saying what is there: some of it is secret. */
 function wrong(index: number, what: string): never {
@@ -62,6 +64,7 @@ function parseEntry(entry: unknown, index: number): OriginEndpoint {
     region: text('region', /^[a-z0-9-]{1,64}$/),
     url: urlOf(text('url', /^https?:\/\/[^\s/?#@]{1,255}\/?$/), index),
     addressing: addressing === 'host' ? 'host' : 'path',
+    logs: given['logs'] === undefined || typeof given['logs'] === 'boolean' ? given['logs'] === true : wrong(index, 'logs must be true or false'),
   };
 }
 

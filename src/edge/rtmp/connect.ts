@@ -12,6 +12,8 @@ export type ConnectRefusal = 'DistributionNotFound' | 'DistributionTypeMismatch'
 export interface Connected {
   readonly site: StreamingSite;
   readonly host: string;
+  /** The URL as it was given, without its query. */
+  readonly url: string;
   /** Behind the URL's `?`; empty: none. */
   readonly query: string;
   /** The player and the page it is on, as it says; empty: it does not. */
@@ -36,7 +38,7 @@ export function readConnect(properties: AmfMap, find: StreamingLookup): Connecte
   if (site === 'web') return { refused: 'DistributionTypeMismatch' };
   const encoding = properties.get('objectEncoding');
   return {
-    site, host, query: url[3] ?? '', swfUrl: text(properties.get('swfUrl')), pageUrl: text(properties.get('pageUrl')),
+    site, host, url: url[0].split('?', 1)[0] as string, query: url[3] ?? '', swfUrl: text(properties.get('swfUrl')), pageUrl: text(properties.get('pageUrl')),
     flashVersion: text(properties.get('flashVer')), objectEncoding: encoding === 3 ? 3 : 0,
   };
 }

@@ -13,6 +13,8 @@ export interface RtmpServerLimits {
   readonly pausedMs: number;
   /** Streams of one connection; Flash opens one for each thing it shows at once. */
   readonly streamsMax: number;
+  /** What may wait in one stream's playlist. */
+  readonly playlistMax: number;
   /** While more waits to be taken, nothing is added: what a viewer that does not read can cost, but for one slice. */
   readonly waitingBytesMax: number;
   /** How often viewers are looked at: one timer for all of them. */
@@ -34,6 +36,7 @@ export const defaultRtmpLimits: RtmpServerLimits = {
   quietMs: 600_000,
   pausedMs: 14_400_000,
   streamsMax: 8,
+  playlistMax: 64,
   waitingBytesMax: 262_144,
   tickMs: 100,
   bufferMsMin: 1000,

@@ -61,12 +61,16 @@ export const dataStart: readonly Message[] = [
 
 export const metadataMessage = (metadata: AmfMap): Message => ({ kind: 'data', values: ['onMetaData', new EcmaArray(metadata)] });
 
+/** Something of what is played, said among the media, where it happens (AS3: NetStream.onPlayStatus). */
+export function playStatus(code: string, more: readonly (readonly [string, AmfValue])[] = []): Message {
+  return { kind: 'data', values: ['onPlayStatus', new Map<string, AmfValue>([['level', 'status'], ['code', code], ...more])] };
+}
+
 /** The end of a play, as players that count on it (and those that wait for another word of it) need it. */
 export function playComplete(stream: number, durationS: number, bytes: number): readonly Message[] {
-  const complete: AmfMap = new Map<string, AmfValue>([['level', 'status'], ['code', 'NetStream.Play.Complete'], ['duration', durationS], ['bytes', bytes]]);
   return [
     { kind: 'stream-eof', stream },
-    { kind: 'data', values: ['onPlayStatus', complete] },
+    playStatus('NetStream.Play.Complete', [['duration', durationS], ['bytes', bytes]]),
     onStatus('status', 'NetStream.Play.Stop', 'Stopped playing the stream.'),
   ];
 }

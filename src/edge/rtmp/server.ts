@@ -8,6 +8,7 @@ import { canonicalAddress } from '../../base/ip-ranges';
 import type { Log } from '../../base/log';
 import type { Service } from '../../base/service';
 import type { StreamingSite } from '../../snapshot/site';
+import type { StreamingEvent } from '../access-log/streaming-line';
 import type { SignedRefusal, ViewerKey } from '../access/signed';
 import { nameRefusal } from '../access/signed-name';
 import type { Exchange } from '../http/exchange';
@@ -27,6 +28,8 @@ export interface RtmpServerOptions {
   readonly media: MediaSource;
   /** Whom a site trusts to sign names of streams; null: they need not be signed. */
   keysOf(site: StreamingSite): ReadonlyMap<string, ViewerKey> | null;
+  /** Takes an event for the access log of a site. */
+  record(site: StreamingSite, event: StreamingEvent): void;
   readonly log: Log;
   readonly clock: Clock;
   /** Connections from one address, or from one IPv6 network of 64 bits. */
@@ -92,6 +95,10 @@ class Host implements SessionHost, TunnelHost {
     return keys === null ? null : nameRefusal(name, keys, address, this.options.clock.nowMs());
   }
 
+  record(site: StreamingSite, event: StreamingEvent): void {
+    this.options.record(site, event);
+  }
+
   openSession(carrier: Carrier): Session | null {
     const network = networkOf(carrier.address);
     const count = this.byNetwork.get(network) ?? 0;
@@ -143,6 +150,7 @@ function networkOf(address: string): string {
 class SocketCarrier implements Carrier {
   constructor(private readonly socket: Socket, readonly address: string) {}
   get waitingBytes(): number { return this.socket.writableLength; }
+  get takenBytes(): number { return Math.max(0, this.socket.bytesWritten - this.socket.writableLength); }
   write(bytes: Buffer): void { this.socket.write(bytes); }
   end(): void { this.socket.destroySoon(); }
   destroy(): void { this.socket.destroy(); }

@@ -9,21 +9,24 @@ import { viewerLimits } from '../../protocol/rtmp/limits';
 import { readMessage, type Message, type RawMessage } from '../../protocol/rtmp/message';
 import type { AmfMap, AmfValue } from '../../protocol/rtmp/amf0';
 import type { StreamingSite } from '../../snapshot/site';
+import type { LoggedStream, StreamingEvent, StreamingViewer } from '../access-log/streaming-line';
 import type { SignedRefusal } from '../access/signed';
 import { readConnect, type Connected, type StreamingLookup } from './connect';
-import type { Film, Films } from './film';
+import type { Films } from './film';
 import { greeted, versionOf } from './greeting';
 import type { RtmpServerLimits } from './limits';
-import { Playback, type PlaybackHost, type StreamEvent } from './playback';
+import { Playback, type FoundFilm, type PlaybackHost } from './playback';
 import { numberOr, play2Request, playRequest } from './play-request';
 import { connectAnswer, connectRefusal, onStatus, result, say } from './replies';
-import { readStreamName, type StreamName } from './stream-name';
+import { extensionOf, readStreamName, type StreamName } from './stream-name';
 
 /** What carries the bytes: a socket, or a tunnel through HTTP. */
 export interface Carrier {
   readonly address: string;
   /** Bytes given to it and not yet taken by the viewer. */
   readonly waitingBytes: number;
+  /** Bytes that were taken since it began. */
+  readonly takenBytes: number;
   write(bytes: Buffer): void;
   /** Ends once what was written is taken. */
   end(): void;
@@ -41,7 +44,12 @@ export interface SessionHost {
   findSite: StreamingLookup;
   /** Why a viewer may not play what a name means; null: it may. */
   nameRefusal(site: StreamingSite, name: StreamName, address: string): SignedRefusal | null;
+  /** Puts an event into the access log of the site. */
+  record(site: StreamingSite, event: StreamingEvent): void;
 }
+
+/** CloudFront's samples have 32 characters. */
+const clientIdBytes = 16;
 
 type Mode = 'hello' | 'echo' | 'connecting' | 'connected' | 'closed';
 type Command = Extract<Message, { kind: 'command' }>;
@@ -62,6 +70,8 @@ export class Session {
   /** From the end of the handshake on, for RTMPE. */
   private ciphers: Ciphers | null = null;
   private connected: Connected | null = null;
+  /** Who it is, for the access log; null until it is connected. */
+  private viewer: StreamingViewer | null = null;
   private readonly streams = new Map<number, Playback>();
   private streamsOpened = 0;
   private receivedBytes = 0;
@@ -102,6 +112,7 @@ export class Session {
     this.enter('closed');
     for (const playback of this.streams.values()) playback.stop();
     this.streams.clear();
+    this.record('disconnect', null);
   }
 
   tick(): void {
@@ -186,8 +197,10 @@ export class Session {
       return;
     }
     this.connected = connected;
+    this.viewer = { ...connected, address: this.carrier.address, client: this.host.random(clientIdBytes).toString('hex') };
     this.enter('connected');
     this.send(connectAnswer(transaction, connected.objectEncoding));
+    this.record('connect', null);
   }
 
   private connectionCommand({ name, transaction, values }: Command): void {
@@ -246,7 +259,7 @@ export class Session {
 
   private async tellLength(transaction: number, name: AmfValue): Promise<void> {
     try {
-      const film = await this.find(typeof name === 'string' ? name : '');
+      const { film } = await this.find(typeof name === 'string' ? name : '');
       if (this.isOpen()) this.send(say(0, 0, result(transaction, null, film.medium.durationMs / 1000)));
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
@@ -267,14 +280,14 @@ export class Session {
       get blocked() { return blocked(); },
       send: (bytes: Buffer) => this.sendMedia(bytes),
       find: (name: string) => this.find(name),
-      failed: (film: Film | null, name: string, fault: Fault) => this.playFailed(film, name, fault),
-      happened: (event: StreamEvent, playback: Playback) => this.happened(event, playback),
+      failed: (film, name, fault) => this.playFailed(film, name, fault),
+      happened: (event, stream) => this.record(event, stream),
     };
   })();
 
   private get blocked(): boolean { return this.carrier.waitingBytes >= this.host.limits.waitingBytesMax; }
 
-  private async find(name: string): Promise<Film> {
+  private async find(name: string): Promise<FoundFilm> {
     const { connected } = this;
     assert(connected !== null, 'streams are of a connected session');
     const read = readStreamName(name, this.host.limits.nameBytesMax);
@@ -284,17 +297,21 @@ export class Session {
     if (site === null || site === 'web') throw new Fault('access-denied', 'caller', 'the distribution is not served any more');
     const refusal = site.closed ?? this.host.nameRefusal(site, read, this.carrier.address);
     if (refusal !== null) throw new Fault('access-denied', 'caller', refusal);
-    return (await this.host.films.find(site, read.keys)).film;
+    const { film, key } = await this.host.films.find(site, read.keys);
+    return { film, name: read, extension: extensionOf(key) };
   }
 
-  private playFailed(film: Film | null, name: string, fault: Fault): void {
+  private playFailed(film: FoundFilm['film'] | null, name: string, fault: Fault): void {
     if (film !== null && fault.kind === 'media-changed') this.host.films.forget(film);
     const path = name.split('?', 1)[0]?.slice(0, 256);
     this.host.log.debug('rtmp-play-failed', { reason: fault.kind, detail: fault.message, name: path, site: this.connected?.site.id, address: this.carrier.address });
   }
 
-  private happened(event: StreamEvent, playback: Playback): void {
-    this.host.log.debug(`rtmp-${event}`, { stream: playback.stream, site: this.connected?.site.id, address: this.carrier.address });
+  private record(kind: StreamingEvent['kind'], stream: LoggedStream | null): void {
+    const { connected, viewer } = this;
+    if (connected === null || viewer === null) return;
+    const current = this.host.findSite(connected.host);
+    this.host.record(current === null || current === 'web' ? connected.site : current, { kind, viewer, sentBytes: this.carrier.takenBytes, stream });
   }
 
   // ---- ending ----

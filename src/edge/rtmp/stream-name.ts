@@ -15,6 +15,15 @@ export interface StreamName {
   readonly query: string;
 }
 
+/** A name as the access log has it: without extension (guide: `x-sname`). */
+export const nameForLog = ({ path }: StreamName): string => {
+  const extension = extensionOf(path);
+  return known.has(extension.toLowerCase()) ? path.slice(0, -1 - extension.length) : path;
+};
+
+/** Behind the last dot of the last segment; empty: none. */
+export const extensionOf = (path: string): string => /\.([^./]*)$/.exec(path)?.[1] ?? '';
+
 export type NameRefusal = 'name-empty' | 'name-too-long' | 'name-malformed';
 
 /** Takes a name apart, or says why it can be no object's. */
@@ -27,7 +36,7 @@ export function readStreamName(name: string, bytesMax: number): StreamName | { r
   const path = prefixed.slice(colon + 1).replace(/^\/+/, '');
   if (path === '') return { refused: 'name-empty' };
   if (!isKey(path)) return { refused: 'name-malformed' };
-  const extension = /\.([^./]*)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+  const extension = extensionOf(path).toLowerCase();
   // Without a prefix it is an FLV file, whose extension players leave out.
   const keys = known.has(extension) ? [path] : extensions[prefix ?? 'flv'].map((each) => `${path}.${each}`);
   return { path, keys, query };

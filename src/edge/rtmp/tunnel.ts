@@ -142,6 +142,7 @@ function readBody(exchange: Exchange, done: (body: Buffer | null) => void): void
 class TunnelCarrier implements Carrier {
   session: Session | null = null;
   waitingBytes = 0;
+  takenBytes = 0;
   private pending: Buffer[] = [];
   private held: { readonly exchange: Exchange; readonly untilMs: number } | null = null;
   private ended = false;
@@ -196,6 +197,7 @@ class TunnelCarrier implements Carrier {
     this.held = null;
     if (held.exchange.finished) return;
     const body = Buffer.concat([interval, ...this.pending]);
+    this.takenBytes += this.waitingBytes;
     this.pending = [];
     this.waitingBytes = 0;
     held.exchange.onAbort = null;

@@ -12,7 +12,7 @@ const hello: Hello = {
 const fleetEdge: FleetEdge = {
   id: 'edge-1', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], place: null, region: 'all', capacity: 1, load: 0.3, connected: true, draining: false,
 };
-const streaming: StreamingSite = { kind: 'streaming', id: 'E2', seq: 1, enabled: true, hosts: ['s1.cloudfront.localhost'], priceClass: '200', ipv6: false, origin: origin({ kind: 's3' }), closed: null, signedBy: null, publicKeys: [] };
+const streaming: StreamingSite = { kind: 'streaming', id: 'E2', seq: 1, enabled: true, hosts: ['s1.cloudfront.localhost'], priceClass: '200', ipv6: false, origin: origin({ kind: 's3' }), closed: null, logging: { bucket: 'logs.s3.amazonaws.com', prefix: 'rtmp/' }, signedBy: null, publicKeys: [] };
 const purge: Purge = { seq: 2, site: 'E1', paths: ['/a*'], tags: ['t'] };
 const malformed = expect.objectContaining({ kind: 'malformed-message', source: 'peer' }) as unknown;
 const reading = (read: (frame: string) => unknown, message: unknown): unknown => {

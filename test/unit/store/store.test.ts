@@ -424,30 +424,48 @@ test('access keys and secrets are kept; a secret is made once, whoever asks', as
 test('nodes are live as long as they were seen lately, by the database\'s clock', async () => {
   const node = { id: 'edge-x', role: 'edge', pop: 'LOC50-P1', addresses: ['http://a'], version: '1', connected: true, ackedSeq: 7, refusals: [{ site: 'E1', seq: 5, reason: 'why' }],
     place: { latitude: 50.03, longitude: 8.57 }, region: '100', capacity: 7.5, load: 0.25, digest: 'a1b2' } as const;
-  await store.nodes.put(node);
+  await store.nodes.put([{ ...node, seenAgoMs: 0 }], 'w');
   expect(await store.nodes.list(60_000)).toMatchObject([{ ...node, live: true }]);
-  await store.nodes.put({ ...node, connected: false, ackedSeq: 9 }, 10_000);
+  await store.nodes.put([{ ...node, connected: false, ackedSeq: 9, seenAgoMs: 10_000 }], 'w');
   expect(await store.nodes.list(60_000)).toMatchObject([{ connected: false, ackedSeq: 9, live: true }]);
   expect(await store.nodes.list(9_000)).toMatchObject([{ live: false }]);
-  await store.nodes.remove('edge-x');
+  await store.nodes.remove('edge-x', 'w');
   expect(await store.nodes.list(60_000)).toEqual([]);
+});
+
+test('of two workers the one that heard a node later is believed', async () => {
+  const node = { id: 'edge-m', role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq: 7, refusals: [], place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0 } as const;
+  const seen = async () => (await store.nodes.list(60_000)).find(({ id }) => id === 'edge-m');
+  await store.nodes.put([node], 'first');
+  await store.nodes.put([{ ...node, ackedSeq: 8 }], 'second');
+  // The first finds out that its connection is gone, and hears a goodbye that was on its way.
+  await store.nodes.put([{ ...node, connected: false, seenAgoMs: 5_000 }], 'first');
+  await store.nodes.remove('edge-m', 'first');
+  expect(await seen()).toMatchObject({ connected: true, ackedSeq: 8 });
+  // Its own word may be about an earlier time than its last.
+  await store.nodes.put([{ ...node, connected: false, ackedSeq: 8, seenAgoMs: 5_000 }], 'second');
+  expect(await seen()).toMatchObject({ connected: false, ackedSeq: 8 });
+  await store.nodes.put([{ ...node, ackedSeq: 9 }], 'first');
+  expect(await seen()).toMatchObject({ connected: true, ackedSeq: 9 });
+  await store.nodes.remove('edge-m', 'first');
+  expect(await seen()).toBeUndefined();
 });
 
 test('whether a node drains is kept while it is away', async () => {
   const node = { id: 'edge-d', role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq: 7, refusals: [], place: null, region: 'all', capacity: 1, load: 0, digest: null } as const;
   const draining = async (): Promise<unknown> => (await store.nodes.list(60_000)).find(({ id }) => id === 'edge-d')?.draining;
-  await store.nodes.put(node);
+  await store.nodes.put([{ ...node, seenAgoMs: 0 }], 'w');
   expect(await draining()).toBe(false);
   expect([await store.nodes.drain('edge-d', 1), await store.nodes.drain('edge-d', 1), await store.nodes.drain('edge-e', 1)]).toEqual([true, true, false]);
   expect(await draining()).toBe(true);
-  await store.nodes.put(node);
+  await store.nodes.put([{ ...node, seenAgoMs: 0 }], 'w');
   expect(await draining()).toBe(true);
-  await store.nodes.remove('edge-d');
-  await store.nodes.put({ ...node, version: '2' });
+  await store.nodes.remove('edge-d', 'w');
+  await store.nodes.put([{ ...node, version: '2', seenAgoMs: 0 }], 'w');
   expect(await draining()).toBe(true);
   await store.nodes.undrain('edge-d');
   expect(await draining()).toBe(false);
-  await store.nodes.remove('edge-d');
+  await store.nodes.remove('edge-d', 'w');
 });
 
 describe('the change log', () => {

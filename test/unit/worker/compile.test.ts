@@ -146,7 +146,18 @@ test.each([[false, null], [true, []]])('a streaming distribution, signers %s', (
     S3Origin: { DomainName: 'Media.s3.amazonaws.com', OriginAccessIdentity: '' }, Aliases: list('RTMP.Example.com'), TrustedSigners: { Enabled: enabled, Quantity: 0 },
   }, { kind: 'streaming', domainName: 's1.cloudfront.localhost' }), new Catalog()) as StreamingSite;
   expect(siteProblem(site)).toBeNull();
-  expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed: null, signedBy });
+  expect(site).toMatchObject({ kind: 'streaming', id: 'E1', seq: 7, hosts: ['s1.cloudfront.localhost', 'rtmp.example.com'], origin: { host: 'media.s3.amazonaws.com', kind: 's3' }, closed: null, signedBy, logging: null });
+});
+
+test.each([
+  [{ Enabled: false, Bucket: '', Prefix: '' }, null],
+  [{ Enabled: true, Bucket: 'Logs.s3.amazonaws.com', Prefix: '' }, { bucket: 'logs.s3.amazonaws.com', prefix: '' }],
+  [{ Enabled: true, Bucket: 'logs.s3.amazonaws.com', Prefix: 'rtmp' }, { bucket: 'logs.s3.amazonaws.com', prefix: 'rtmp/' }],
+  [{ Enabled: true, Bucket: 'logs.s3.amazonaws.com', Prefix: 'a/b/' }, { bucket: 'logs.s3.amazonaws.com', prefix: 'a/b/' }],
+])('the access log of a streaming distribution: %j', (Logging, logging) => {
+  const site = compileSite(row({ S3Origin: { DomainName: 'media.s3.amazonaws.com', OriginAccessIdentity: '' }, Logging }, { kind: 'streaming' }), new Catalog()) as StreamingSite;
+  expect(siteProblem(site)).toBeNull();
+  expect(site.logging).toEqual(logging);
 });
 
 test.each([

@@ -1,4 +1,5 @@
 // When something counts as being everywhere.
+import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import type { NodeState } from '../../../src/snapshot/publisher';
 import type { NodeRow, Store } from '../../../src/store/store';
@@ -33,11 +34,11 @@ class Database {
   puts = 0;
   readonly store = {
     nodes: {
-      put: async (node: NodeRow) => {
+      put: async (nodes: readonly NodeRow[]) => {
         await Promise.resolve();
         if (this.failing) throw new Error('away');
-        this.puts += 1;
-        this.rows.set(node.id, { ...node, lastSeen: new Date(0), live: true });
+        this.puts += nodes.length;
+        for (const node of nodes) this.rows.set(node.id, { ...node, lastSeen: new Date(0), live: true });
       },
       list: async () => [...this.rows.values()],
       remove: async (id: string) => { this.rows.delete(id); },
@@ -55,7 +56,7 @@ describe('the settler', () => {
   let settler: Settler;
   beforeEach(() => {
     database = new Database();
-    settler = new Settler({ store: database.store, nodeLostMs: 5_000, log: silentLog });
+    settler = new Settler({ store: database.store, nodeLostMs: 5_000, teller: 'w', clock: systemClock, log: silentLog });
   });
 
   test('settles what every node has, once', async () => {

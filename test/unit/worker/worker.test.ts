@@ -1,4 +1,5 @@
 // The worker whole: a real store, real sockets, nodes that come, refuse, lag and die.
+import { Client } from 'pg';
 import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import type { Service } from '../../../src/base/service';
@@ -33,7 +34,10 @@ beforeAll(async () => { database = await freshDatabase(); });
 afterAll(() => database.close());
 beforeEach(async () => {
   store = await openStore({ databaseUrl: database.url, log: silentLog, clock: systemClock });
-  for (const left of await store.nodes.list(1)) await store.nodes.remove(left.id);
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('DELETE FROM "node"');
+  await client.end();
   worker = await start();
 });
 afterEach(async () => {

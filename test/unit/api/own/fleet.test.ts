@@ -15,13 +15,13 @@ const listed = async (): Promise<unknown> => (await api.ask('GET', '/edgefront/v
 const put = (name: string, body: unknown): ReturnType<OwnApi['ask']> => api.ask('PUT', `/edgefront/v1/nodes/${name}/draining`, body);
 
 test('a node is listed with its place and its load, and drains when it is told to', async () => {
-  await api.store.nodes.put(node);
+  await api.store.nodes.put([{ ...node, seenAgoMs: 0 }], 'w');
   expect(await listed()).toMatchObject({ ...node, draining: false });
   expect(await put('edge-1', { draining: true })).toMatchObject({ status: 200, body: { draining: true } });
   expect(await listed()).toMatchObject({ draining: true });
   expect(await put('edge-1', { draining: false })).toMatchObject({ status: 200, body: { draining: false } });
   expect(await listed()).toMatchObject({ draining: false });
-  await api.store.nodes.remove('edge-1');
+  await api.store.nodes.remove('edge-1', 'w');
 });
 
 test.each([['no body', undefined], ['nothing said', {}], ['a text', { draining: 'yes' }], ['more than is known', { draining: true, until: 'tomorrow' }]])('%s is refused', async (_what, body) => {

@@ -11,12 +11,12 @@ const keys = { accessKeyId: 'AK', secretAccessKey: 'THE-SECRET' };
 test('the first entry whose patterns have the name counts', () => {
   const endpoints = parse([
     { origins: ['films.s3.*'], ...keys, region: 'eu-central-1', url: 'https://[::1]:9000/', addressing: 'host' },
-    { origins: ['*.s3.*', 'storage.example'], url: 'http://minio.internal' },
+    { origins: ['*.s3.*', 'storage.example'], url: 'http://minio.internal', logs: true },
   ]);
   expect(endpoints.find('films.s3.eu-west-1.amazonaws.com')).toEqual({
-    origins: ['films.s3.*'], key: keys, region: 'eu-central-1', url: { secure: true, host: '::1', port: 9000 }, addressing: 'host',
+    origins: ['films.s3.*'], key: keys, region: 'eu-central-1', url: { secure: true, host: '::1', port: 9000 }, addressing: 'host', logs: false,
   });
-  expect(endpoints.find('storage.example')).toMatchObject({ key: null, region: null, url: { secure: false, host: 'minio.internal', port: 80 }, addressing: 'path' });
+  expect(endpoints.find('storage.example')).toMatchObject({ key: null, region: null, url: { secure: false, host: 'minio.internal', port: 80 }, addressing: 'path', logs: true });
   expect(endpoints.find('www.example.com')).toBeNull();
 });
 
@@ -34,6 +34,7 @@ test.each<[string, unknown]>([
   ['a URL of another kind', [{ origins: ['*'], ...keys, url: 'ftp://a' }]],
   ['a port out of range', [{ origins: ['*'], ...keys, url: 'http://a:99999' }]],
   ['another addressing', [{ origins: ['*'], ...keys, addressing: 'virtual' }]],
+  ['logs that are neither allowed nor not', [{ origins: ['*'], ...keys, logs: 'THE-SECRET' }]],
 ])('%s is refused without showing what is there', (_what, value) => {
   let message = '';
   try { parse(value); } catch (thrown) { message = (thrown as Error).message; }

@@ -11,7 +11,7 @@ test.each<[string, string, string]>([
   ['rtmp://s1.example/cfx/st', 's1.example', ''], ['RTMP://S1.EXAMPLE:1935/cfx/st', 's1.example', ''], ['rtmpte://s1.example./cfx/st', 's1.example', ''],
   ['rtmp://[::1]:1935/cfx/st', '::1', ''], ['rtmp://s1.example/cfx/st?a=b', 's1.example', 'a=b'], ['rtmp://s1.example', 's1.example', ''],
 ])('%s', (url, host, query) => {
-  expect(connect(url)).toEqual({ site, host, query, swfUrl: '', pageUrl: '', flashVersion: '', objectEncoding: 0 });
+  expect(connect(url)).toEqual({ site, host, url: url.split('?')[0], query, swfUrl: '', pageUrl: '', flashVersion: '', objectEncoding: 0 });
 });
 
 test('what the player says of itself is kept for the log', () => {

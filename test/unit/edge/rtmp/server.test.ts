@@ -21,7 +21,7 @@ beforeEach(async () => {
   const { media } = new TestHost();
   media.put('film.mp4', mediaFile('moov-first.mp4'));
   rtmp = await startRtmpServer({
-    bind: '127.0.0.1', port: 0, media, log: silentLog, clock: systemClock, addressConnectionsMax: 3, keysOf: () => null,
+    bind: '127.0.0.1', port: 0, media, log: silentLog, clock: systemClock, addressConnectionsMax: 3, keysOf: () => null, record: () => {},
     findSite: (host) => (host === 's1.cloudfront.localhost' ? streamingSite() : null),
   });
   const notFound = new HeadBlock(418, []);

@@ -1,30 +1,9 @@
 // A viewer's connection from its begin to its end: what is said in which order, what is played, from where, how fast, and every no.
-import { openMedium } from '../../../../src/protocol/media/media';
-import type { MediaTag, Position } from '../../../../src/protocol/media/medium';
 import type { AmfMap, AmfValue } from '../../../../src/protocol/rtmp/amf0';
-import { CountedSource } from '../../../fixtures/byte-source';
-import { mediaFile, RtmpViewer, streamingSite, TestHost } from '../../../fixtures/rtmp-viewer';
+import type { TestHost } from '../../../fixtures/rtmp-viewer';
+import { bufferMs, hostWith, mediaFile, RtmpViewer, streamingSite, tagsOf } from '../../../fixtures/rtmp-viewer';
 
 const film = mediaFile('moov-first.mp4');
-const hostWith = (limits: ConstructorParameters<typeof TestHost>[0] = {}): TestHost => {
-  const host = new TestHost(limits);
-  host.media.put('dir/film.mp4', film).put('old.flv', mediaFile('sorenson-mp3.flv')).put('song.mp3', mediaFile('constant.mp3'));
-  return host;
-};
-
-/** All tags of a file, as the container's reader has them. */
-async function tagsOf(file: Buffer): Promise<MediaTag[]> {
-  const medium = await openMedium(CountedSource.of(file), async () => {});
-  const tags: MediaTag[] = [...medium.headers];
-  for (let next: Position | null = medium.start; next !== null;) {
-    const slice = await medium.slice(next);
-    tags.push(...slice.tags);
-    next = slice.next;
-  }
-  return tags;
-}
-
-const bufferMs = (viewer: RtmpViewer, ms: number): Promise<void> => viewer.say({ kind: 'set-buffer-length', stream: 1, bufferMs: ms });
 const codes = (viewer: RtmpViewer): string[] => RtmpViewer.told(viewer.taken()).map((told) => told.code);
 
 test('connect is answered as players expect it', async () => {
@@ -387,4 +366,63 @@ describe('hostile and dead', () => {
     viewer.session.receive(Buffer.alloc(100, 0xff));
     expect(viewer.carrier.writtenBytes).toBe(before);
   });
+});
+
+describe('pauses', () => {
+  test('a seek while paused: the clock runs from the end of the pause', async () => {
+    const viewer = await RtmpViewer.ready(hostWith());
+    await bufferMs(viewer, 1000);
+    await viewer.on(1, 'play', 'mp4:dir/film.mp4');
+    await viewer.on(1, 'pause', true, 0);
+    await viewer.tick(10_000);
+    viewer.taken();
+    await viewer.on(1, 'seek', 1000);
+    await viewer.tick(10_000);
+    expect(RtmpViewer.media(viewer.taken()).filter((message) => message.timestampMs > 1000)).toHaveLength(0);
+    await viewer.on(1, 'pause', false, 0);
+    for (let n = 0; n < 30; n += 1) await viewer.tick(100);
+    expect(viewer.taken().at(-1)).toMatchObject({ type: 20 });
+  });
+
+  test('one that comes while the film is opened holds it', async () => {
+    const host = hostWith();
+    const viewer = await RtmpViewer.ready(host);
+    let open = (): void => {};
+    host.media.gate = new Promise((resolve) => { open = resolve; });
+    await viewer.on(1, 'play', 'mp4:dir/film.mp4');
+    await viewer.on(1, 'pause', true, 0);
+    open();
+    await viewer.tick(100);
+    const tags = await tagsOf(film);
+    expect(RtmpViewer.media(viewer.taken()).length).toBeLessThan(tags.length / 2);
+    await viewer.on(1, 'pause', false, 0);
+    for (let n = 0; n < 40; n += 1) await viewer.tick(100);
+    expect(RtmpViewer.media(viewer.taken()).length).toBeGreaterThan(tags.length / 2);
+  });
+});
+
+test('every event is recorded, with who it is and how much it has taken', async () => {
+  const host = hostWith();
+  const viewer = await RtmpViewer.connected(host, { tcUrl: 'rtmp://s1.cloudfront.localhost:1935/cfx/st?key=value', swfUrl: 'http://a/p.swf', pageUrl: 'http://a/', flashVer: 'LNX 10,0,32,18' });
+  await viewer.command('createStream', 2, null);
+  await bufferMs(viewer, 1000);
+  await viewer.on(1, 'play', 'mp4:dir/film?p=42&q=14');
+  await viewer.on(1, 'pause', true, 0);
+  await viewer.on(1, 'pause', false, 0);
+  await viewer.on(1, 'seek', 1000);
+  viewer.session.gone();
+  viewer.session.gone();
+  const stream = { name: 'dir/film', query: 'p=42&q=14', extension: 'mp4', id: 1 };
+  expect(host.recorded.map(({ kind, stream: of }) => [kind, of])).toEqual([
+    ['connect', null], ['play', stream], ['pause', stream], ['unpause', stream], ['seek', stream], ['stop', stream], ['disconnect', null],
+  ]);
+  expect(host.recorded[0]?.viewer).toMatchObject({
+    address: '192.0.2.7', client: '5a'.repeat(16), url: 'rtmp://s1.cloudfront.localhost:1935/cfx/st', query: 'key=value', swfUrl: 'http://a/p.swf', pageUrl: 'http://a/', flashVersion: 'LNX 10,0,32,18',
+  });
+  const sent = host.recorded.map(({ sentBytes }) => sentBytes);
+  expect(sent).toEqual([...sent].sort((a, b) => a - b));
+  expect(sent[0]).toBeGreaterThan(3073);
+  expect(sent.at(-1)).toBe(viewer.carrier.writtenBytes);
+  expect((await RtmpViewer.connected(host, { app: 'x' })).carrier.ended).toBe('ended');
+  expect(host.recorded).toHaveLength(7);
 });
