@@ -17,7 +17,7 @@ export interface ViewerRequest {
   /** Lower case, without port; from an absolute-form target if there is one, else from Host. Empty if HTTP/1.0 sent none. */
   readonly host: string;
   readonly scheme: 'http' | 'https';
-  /** Everything that was sent, hop-by-hop fields included. */
+  /** Everything that was sent, hop-by-hop fields included, but for those that Connection names. */
   readonly fields: Fields;
   /** True when a body follows (Content-Length above zero or chunked). */
   readonly hasBody: boolean;
