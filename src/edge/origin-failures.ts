@@ -10,18 +10,20 @@ export interface OriginFailed {
   readonly fault: Fault;
   /** Monotonic. */
   readonly untilMs: number;
+  /** Newest purge when it was remembered. */
+  readonly seq: number;
 }
 
-export function rememberFailure(space: Space<OriginFetch>, key: string, failure: OriginFailed): void {
+export function rememberFailure(space: Space<OriginFetch>, key: string, failure: Omit<OriginFailed, 'seq'>): void {
   if (space.failures.size >= failuresMax) space.failures.clear();
-  space.failures.set(key, failure);
+  space.failures.set(key, { ...failure, seq: space.purges.newestSeq });
 }
 
 /** Why the origin is not asked yet, or null; any invalidation of the site ends the wait. @param nowMs monotonic */
 export function failureOf(space: Space<OriginFetch>, key: string, nowMs: number): Fault | null {
   const failure = space.failures.get(key);
   if (failure === undefined) return null;
-  if (failure.untilMs > nowMs) return failure.fault;
+  if (failure.untilMs > nowMs && failure.seq === space.purges.newestSeq) return failure.fault;
   space.failures.delete(key);
   return null;
 }

@@ -1,6 +1,6 @@
-// Host to site, path to behaviour: every site compiled when it arrives, so that routing a request is two look-ups.
+// Host to site, path to behaviour: every site compiled when it arrives, tenants when their viewers do; then routing a request is two look-ups.
 import { withoutNode } from '../base/node-name';
-import type { SiteBehavior, SiteOrigin, ServedSite, StreamingSite, WebSite } from '../snapshot/site';
+import type { ConnectionGroupSite, ServedSite, SiteBehavior, SiteOrigin, SiteTls, StreamingSite, TenantSite, WebSite } from '../snapshot/site';
 import { countryRule, type CountryRule } from './access/countries';
 import { FieldEncryption } from './access/field-encryption';
 import { viewerKey, withoutSignature, type ViewerKey } from './access/signed';
@@ -11,6 +11,8 @@ import { compileErrorPages, noPages, type ErrorPages } from './error-pages';
 import { compilePathPattern, normalizePath, purgeForm, type PathMatcher } from './path-pattern';
 import { ResponseHeaders } from './response-headers';
 import { mediaSite } from './rtmp/media-site';
+import { TenantTable, type Tenant } from './tenants';
+import { defaultCertificateId } from './tls/tls-directory';
 
 /** Seconds an error is kept when nothing is configured (guide: HTTPStatusCodes). */
 const errorMinTtlDefaultS = 10;
@@ -40,6 +42,8 @@ export interface CompiledBehavior {
 
 export interface CompiledSite {
   readonly site: WebSite;
+  /** Seqs of all that it is made from. */
+  readonly versions: readonly number[];
   readonly behaviors: readonly CompiledBehavior[];
   /** Null: viewers are let in from anywhere. */
   readonly countryRule: CountryRule | null;
@@ -47,25 +51,67 @@ export interface CompiledSite {
   errorMinTtlS(status: number): number;
 }
 
-/** Gives the cache space of a site's content from one origin configuration. */
-export type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
+/** Where the content of sites is kept. */
+export interface Spaces {
+  /**
+   * The space of a site's content from one origin configuration.
+   * @param within the site whose purges concern it, too
+   */
+  space(site: string, origin: string, within?: string): Space<OriginFetch>;
+  /** Forgets a site's other spaces. */
+  retain(site: string, kept: ReadonlySet<Space<OriginFetch>>): void;
+  /** Forgets a site's spaces if they hold nothing. */
+  forgetIdle(site: string): void;
+}
+
+/** How viewers of a name are met over TLS. */
+export interface TermsOfName extends SiteTls {
+  /** Id of a certificate that is shown in place of `certificate` if it covers the name; null: there is none. */
+  readonly preferred: string | null;
+  /** The site's or tenant's name that was found, which may be a wildcard. */
+  readonly name: string;
+}
+
+/** Who has a name. */
+type Owner = { readonly id: string; readonly name: string } & (
+  /** Null: it is disabled, or not for the web. */
+  | { readonly site: CompiledSite | null }
+  | { readonly tenant: Tenant }
+);
 
 export class SiteTable {
   private readonly byId = new Map<string, ServedSite>();
-  private readonly byHost = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  private readonly byHost = new Map<string, Owner>();
   /** Staging sites, which viewers cannot name (guide: continuous-deployment). */
-  private readonly staging = new Map<string, { readonly id: string; readonly site: CompiledSite | null }>();
+  private readonly staging = new Map<string, Owner>();
+  /** Enabled multi-tenant sites, by id. */
+  private readonly templates = new Map<string, CompiledSite>();
   /** Enabled web sites by id, staging ones too. */
   private readonly webById = new Map<string, CompiledSite>();
   /** Of streaming sites, by id: what is behind them. */
   private readonly media = new Map<string, CompiledSite>();
+  readonly tenants: TenantTable;
+
+  /** @param complain hears of tenants that cannot be served, though everything is enabled */
+  constructor(private readonly spaces: Spaces, complain: (tenant: TenantSite, reason: string) => void = () => {}) {
+    this.tenants = new TenantTable({
+      complain,
+      templateOf: (id) => this.templates.get(id) ?? null,
+      make: (tenant, template, origins) => this.made(tenant, template, origins),
+      unmade: (id) => spaces.forgetIdle(id),
+    });
+  }
 
   get size(): number { return this.byId.size; }
-  ids(): IterableIterator<string> { return this.byId.keys(); }
+
+  *ids(): Generator<string> {
+    yield* this.byId.keys();
+    yield* this.tenants.ids();
+  }
 
   /** The paths an invalidation means: `/` is the default root object as well, which is stored under its own name. */
   purgedPaths(id: string, paths: readonly string[]): readonly string[] {
-    const site = this.byId.get(id);
+    const site = this.byId.get(this.tenants.get(id)?.document.site ?? id);
     const forms = paths.map(purgeForm);
     if (site?.kind !== 'web' || site.defaultRootObject === '' || !paths.includes('/')) return forms;
     return [...forms, purgeForm(`/${site.defaultRootObject}`)];
@@ -73,23 +119,43 @@ export class SiteTable {
 
   /** The enabled web site that serves a host: exact name first, then the longest matching wildcard. */
   find(host: string): CompiledSite | null {
-    return this.ownerOf(host)?.site ?? null;
+    const owner = this.ownerOf(host);
+    if (owner === undefined) return null;
+    return 'tenant' in owner ? this.tenants.siteOf(owner.tenant) : owner.site;
   }
 
-  /** The enabled web site with an id. */
-  byName(id: string): CompiledSite | null {
-    return this.webById.get(id) ?? null;
+  /** How viewers of a host are met; null when no enabled web site has it. A tenant is not made for it. */
+  termsOf(host: string): TermsOfName | null {
+    const owner = this.ownerOf(host);
+    if (owner === undefined) return null;
+    const { name } = owner;
+    if (!('tenant' in owner)) return owner.site === null ? null : { ...owner.site.site.tls, name, preferred: null };
+    const { tenant } = owner;
+    const template = this.tenants.templateOf(tenant);
+    if (template === null) return null;
+    const { tls } = template.site;
+    // A tenant's first name is ours.
+    return name === tenant.document.hosts[0] ? { ...tls, certificate: defaultCertificateId, name, preferred: null } : { ...tls, name, preferred: tenant.document.certificate };
+  }
+
+  /** The enabled web site with an id, or what the viewers of a tenant with that id are served. */
+  withId(id: string): CompiledSite | null {
+    const tenant = this.tenants.get(id);
+    return tenant === undefined ? this.webById.get(id) ?? null : this.tenants.siteOf(tenant);
   }
 
   /** The enabled staging site of a name. */
   findStaging(host: string): CompiledSite | null {
-    return this.staging.get(host)?.site ?? null;
+    const owner = this.staging.get(host);
+    return owner !== undefined && 'site' in owner ? owner.site : null;
   }
 
   /** The enabled streaming site that has a host; `web` when a site of the other kind has it. */
   findStreaming(host: string): StreamingSite | 'web' | null {
     const owner = this.ownerOf(host);
-    const site = owner === undefined ? undefined : this.byId.get(owner.id);
+    if (owner === undefined) return null;
+    if ('tenant' in owner) return this.tenants.templateOf(owner.tenant) === null ? null : 'web';
+    const site = this.byId.get(owner.id);
     if (site === undefined || !site.enabled) return null;
     return site.kind === 'streaming' ? site : 'web';
   }
@@ -99,7 +165,7 @@ export class SiteTable {
     return this.media.get(id)?.behaviors[0] ?? null;
   }
 
-  private ownerOf(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
+  private ownerOf(host: string): Owner | undefined {
     const exact = this.byHost.get(host);
     if (exact !== undefined) return exact;
     let dot = host.indexOf('.');
@@ -111,48 +177,88 @@ export class SiteTable {
     return this.ownerOfNodeHost(host);
   }
 
-  /** A router sends viewers to one edge under a distribution's own name with that edge's in it; whichever edge it is. */
-  private ownerOfNodeHost(host: string): { readonly id: string; readonly site: CompiledSite | null } | undefined {
+  /** A router sends viewers to one edge under a distribution's or tenant's own name with that edge's in it; whichever edge it is. */
+  private ownerOfNodeHost(host: string): Owner | undefined {
     const own = withoutNode(host);
     const owner = own === null ? undefined : this.byHost.get(own);
-    return owner !== undefined && this.byId.get(owner.id)?.hosts[0] === own ? owner : undefined;
+    if (owner === undefined) return undefined;
+    const { hosts } = 'tenant' in owner ? owner.tenant.document : this.byId.get(owner.id) ?? { hosts: [] };
+    return hosts[0] === own ? owner : undefined;
   }
 
   /**
    * Puts a site in force in place of its previous version.
    * @returns why it cannot be served, or null; the previous version then stays
    */
-  put(site: ServedSite, spaceOf: SpaceOf): { readonly spaces: ReadonlySet<Space<OriginFetch>> } | { readonly refused: string } {
+  put(site: ServedSite): string | null {
     const web = site.kind === 'web';
     const table = web && site.staging ? this.staging : this.byHost;
-    for (const host of site.hosts) {
-      const owner = table.get(host);
-      if (owner !== undefined && owner.id !== site.id) return { refused: `host ${host} belongs to ${owner.id}` };
-    }
-    const compiled = compileSite(web ? site : mediaSite(site), spaceOf);
-    if ('refused' in compiled) return compiled;
-    this.remove(site.id);
+    const taken = this.taken(site, table);
+    if (taken !== null) return taken;
+    const compiled = compileSite(web ? site : mediaSite(site), (id, origin) => this.spaces.space(id, origin));
+    if ('refused' in compiled) return compiled.refused;
+    this.forget(site.id);
     this.byId.set(site.id, site);
     if (!web) this.media.set(site.id, compiled);
     else if (site.enabled) this.webById.set(site.id, compiled);
-    for (const host of site.hosts) table.set(host, { id: site.id, site: web && site.enabled ? compiled : null });
-    return { spaces: new Set(compiled.behaviors.flatMap(spacesOf)) };
+    if (web && site.tenancy !== null && site.enabled) this.templates.set(site.id, compiled);
+    for (const name of site.hosts) table.set(name, { id: site.id, name, site: web && site.enabled ? compiled : null });
+    this.spaces.retain(site.id, spacesOf(compiled));
+    return null;
   }
 
+  /** The same for a tenant, whatever there is of its site yet. */
+  putTenant(document: TenantSite): string | null {
+    const taken = this.taken(document, this.byHost);
+    if (taken !== null) return taken;
+    this.forget(document.id);
+    const tenant = this.tenants.put(document);
+    for (const name of document.hosts) this.byHost.set(name, { id: document.id, name, tenant });
+    return null;
+  }
+
+  /** Of a connection group nothing is served under its own name. */
+  putGroup(group: ConnectionGroupSite): void { this.tenants.putGroup(group); }
+
   remove(id: string): void {
-    const site = this.byId.get(id);
-    if (site === undefined) return;
+    this.forget(id);
+    this.spaces.retain(id, new Set());
+  }
+
+  private taken({ id, hosts }: ServedSite | TenantSite, table: ReadonlyMap<string, Owner>): string | null {
+    for (const host of hosts) {
+      const owner = table.get(host);
+      if (owner !== undefined && owner.id !== id) return `host ${host} belongs to ${owner.id}`;
+    }
+    return null;
+  }
+
+  private forget(id: string): void {
+    const hosts = this.byId.get(id)?.hosts ?? this.tenants.get(id)?.document.hosts ?? [];
     this.byId.delete(id);
     this.media.delete(id);
     this.webById.delete(id);
+    this.templates.delete(id);
+    this.tenants.remove(id);
     for (const table of [this.byHost, this.staging]) {
-      for (const host of site.hosts) if (table.get(host)?.id === id) table.delete(host);
+      for (const host of hosts) if (table.get(host)?.id === id) table.delete(host);
     }
+  }
+
+  private made(tenant: TenantSite, template: CompiledSite, origins: readonly SiteOrigin[]): CompiledSite {
+    const { id: siteId } = template.site;
+    const compiled = tenantsOwn(tenant, template, origins, (id, origin) => this.spaces.space(id, `${siteId} ${origin}`, siteId));
+    this.spaces.retain(tenant.id, spacesOf(compiled));
+    return compiled;
   }
 }
 
+type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
+
+const spacesOf = ({ behaviors }: CompiledSite): ReadonlySet<Space<OriginFetch>> => new Set(behaviors.flatMap(spacesUnder));
+
 /** All that is stored under a behaviour: for viewers, and for other edges. */
-export const spacesOf = ({ space, standingIn }: CompiledBehavior): readonly Space<OriginFetch>[] => [space, ...[...standingIn.values()].map((view) => view.space)];
+export const spacesUnder = ({ space, standingIn }: CompiledBehavior): readonly Space<OriginFetch>[] => [space, ...[...standingIn.values()].map((view) => view.space)];
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
@@ -178,7 +284,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const keys = keysOf(site);
   if (typeof keys === 'string') return { refused: `public key ${keys} cannot be used` };
   const compiled: CompiledSite = {
-    site, behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
+    site, versions: [site.seq], behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
   const plain: CompiledBehavior[] = [];
   for (const configured of site.behaviors) {
@@ -186,7 +292,25 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
     if ('refused' in one) return { refused: `behaviour ${configured.pattern} ${one.refused}` };
     plain.push(one);
   }
+  addErrorPages(compiled, behaviors, plain);
+  return compiled;
+}
+
+function addErrorPages({ site }: CompiledSite, behaviors: CompiledBehavior[], plain: readonly CompiledBehavior[]): void {
   for (const one of plain) behaviors.push({ ...one, errorPages: compileErrorPages(site, one, (path) => matching(plain, path)) });
+}
+
+/** A tenant's site: its multi-tenant site with these origins, content of its own and what it customizes; all else is shared. */
+function tenantsOwn(tenant: TenantSite, template: CompiledSite, origins: readonly SiteOrigin[], spaceOf: SpaceOf): CompiledSite {
+  const { id, seq, hosts } = tenant;
+  const site: WebSite = { ...template.site, id, seq, hosts, origins, tenancy: null, countries: tenant.countries ?? template.site.countries };
+  const behaviors: CompiledBehavior[] = [];
+  const compiled: CompiledSite = { ...template, site, versions: [seq, ...template.versions], behaviors, countryRule: tenant.countries === null ? template.countryRule : countryRule(tenant.countries) };
+  const byId = new Map(origins.map((origin) => [origin.id, origin]));
+  addErrorPages(compiled, behaviors, template.behaviors.map((one): CompiledBehavior => {
+    const own = one.origins.map((origin) => byId.get(origin.id) ?? origin);
+    return withStandIns({ ...one, site: compiled, origins: own, space: spaceOf(id, own.map(fingerprint).join(' ')) }, spaceOf);
+  }));
   return compiled;
 }
 
@@ -204,7 +328,7 @@ function compileBehavior(
   if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
   const encryption = behavior.encryption === null ? null : FieldEncryption.of(behavior.encryption);
   if (behavior.encryption !== null && encryption === null) return { refused: 'names a key by which fields cannot be encrypted' };
-  const plain: CompiledBehavior = {
+  return withStandIns({
     site: compiled,
     behavior,
     encryption,
@@ -219,9 +343,12 @@ function compileBehavior(
     responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
     standingIn: new Map(),
     errorPages: noPages,
-  };
-  const shielded = found.filter((origin) => origin.shield !== null);
-  return { ...plain, standingIn: new Map(shielded.map((origin) => [origin.id, standingInFor(plain, origin, spaceOf)])) };
+  }, spaceOf);
+}
+
+function withStandIns(behavior: CompiledBehavior, spaceOf: SpaceOf): CompiledBehavior {
+  const shielded = behavior.origins.filter((origin) => origin.shield !== null);
+  return { ...behavior, standingIn: new Map(shielded.map((origin) => [origin.id, standingInFor(behavior, origin, spaceOf)])) };
 }
 
 /**

@@ -2,6 +2,7 @@
 import type {
   Customizations, DistributionConfig, DomainItem, GeoRestrictionCustomization, ManagedCertificateRequest, Parameter, WebAclCustomization,
 } from '@aws-sdk/client-cloudfront';
+import { filledIn } from '../protocol/aws/tenant-parameters';
 import { certificateIdOfArn } from './certificate';
 import { atMost, distinct, oneOf, required, text } from './argument';
 import type { ConfigContext } from './config-context';
@@ -13,7 +14,7 @@ import { itemsOf, present } from './quantity';
 import type { Reference } from './references';
 import { refuse } from './refusal';
 import { isRelativePath } from './relative-path';
-import { filledIn, isTenantOnly, parameterName } from './tenant-config';
+import { isTenantOnly, parameterName } from './tenant-config';
 import { acmArn } from './viewer-certificate';
 
 /** As the caller sends it and as it is kept; kept, it has all but what is not there, the group at the latest when it is written. */

@@ -1,22 +1,10 @@
 // Multi-tenant distributions: what they may not have, and the parameters that their tenants fill in.
 import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig, Origin, ParameterDefinition, TenantConfig } from '@aws-sdk/client-cloudfront';
+import { filledIn, parametersIn } from '../protocol/aws/tenant-parameters';
 import { atMost, distinct, required, text } from './argument';
 import type { Limits } from './limits';
 import { itemsOf, present } from './quantity';
 import { refuse } from './refusal';
-
-/** guide: tenant-customization, parameters: `{{name}}` in an origin's domain or path. */
-const placeholder = /\{\{([A-Za-z0-9_-]{1,128})\}\}/g;
-
-/** Names of the parameters that stand in a text. */
-export function parametersIn(given: string): readonly string[] {
-  return [...given.matchAll(placeholder)].map((match) => match[1] as string);
-}
-
-/** The text with each parameter replaced. */
-export function filledIn(given: string, valueOf: (name: string) => string): string {
-  return given.replace(placeholder, (_whole, name: string) => valueOf(name));
-}
 
 export function isTenantOnly(config: DistributionConfig): boolean {
   return config.ConnectionMode === 'tenant-only';

@@ -1,8 +1,8 @@
 // Whether a value from the wire has the shape of a site: everything an edge will read is there and of its kind.
 import type {
-  CertificateSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
+  CertificateSite, ConnectionGroupSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
   SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteLogging, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
-  Route, SiteTrial, SiteTrialChoice, StreamingSite, WebSite,
+  Route, SiteTenancy, SiteTrial, SiteTrialChoice, StreamingSite, TenantSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -95,8 +95,11 @@ const behavior = shape<SiteBehavior>({
   encryption: orNull(encryption),
 });
 
-const header: Check = (value, at) =>
+/** Two texts, such as a header or a parameter: name and value. */
+const pair: Check = (value, at) =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === 'string' && part.length <= textCharsMax) ? null : at;
+
+const parameters = listOf(pair);
 
 const signing = shape<SiteSigning>({ service: oneOf('s3', 'mediastore', 'mediapackagev2', 'lambda'), when: oneOf('always', 'unless-authorized') });
 
@@ -109,7 +112,7 @@ const origin = shape<SiteOrigin>({
   httpsPort: count,
   tlsVersions: listOf(filled),
   path: text,
-  headers: listOf(header),
+  headers: listOf(pair),
   connectionAttempts: count,
   connectionTimeoutS: seconds,
   readTimeoutS: seconds,
@@ -140,6 +143,7 @@ const webSite = shape<WebSite>({
   kind: oneOf('web'), ...routed,
   defaultRootObject: text, behaviors: listOf(behavior), origins: listOf(origin), groups: listOf(group), errorPages: listOf(errorPage), cacheTagField: orNull(filled), staging: flag, trial: orNull(trial),
   publicKeys: listOf(publicKey), countries: orNull(countries), tls,
+  tenancy: orNull(shape<SiteTenancy>({ parameters })),
 });
 
 const streamingSite = shape<StreamingSite>({
@@ -150,6 +154,12 @@ const certificateSite = shape<CertificateSite>({
   kind: oneOf('certificate'), ...identity, chain: filled, sealedKey: filled,
 });
 
+const tenant = shape<TenantSite>({
+  kind: oneOf('tenant'), ...identity, site: filled, group: filled, parameters, certificate: orNull(filled), countries: orNull(countries),
+});
+
+const connectionGroup = shape<ConnectionGroupSite>({ kind: oneOf('connection-group'), ...identity, ipv6: flag });
+
 const route = shape<Route>({ kind: oneOf('route'), ...routed });
 
 const purge = shape<Purge>({ seq: count, site: filled, paths: listOf(filled), tags: listOf(filled) });
@@ -159,6 +169,8 @@ export function siteProblem(value: unknown): string | null {
   const kind = (value as { kind?: unknown } | null | undefined)?.kind;
   if (kind === 'web') return webSite(value, 'site');
   if (kind === 'streaming') return streamingSite(value, 'site');
+  if (kind === 'tenant') return tenant(value, 'site');
+  if (kind === 'connection-group') return connectionGroup(value, 'site');
   if (kind === 'certificate') return certificateSite(value, 'site');
   if (kind === 'route') return route(value, 'site');
   return 'site.kind';

@@ -262,7 +262,17 @@ export interface WebSite extends RoutedIdentity {
   /** Null: viewers are let in from anywhere. */
   readonly countries: SiteCountries | null;
   readonly tls: SiteTls;
+  /** Otherwise it is served under the names of its tenants only, whose parameters stand as `{{name}}` in its origins' hosts and paths. */
+  readonly tenancy: SiteTenancy | null;
 }
+
+export interface SiteTenancy {
+  /** Every parameter there is, with its value for tenants that have none of their own. */
+  readonly parameters: readonly SiteParameter[];
+}
+
+/** Name and value. */
+export type SiteParameter = readonly [string, string];
 
 /** How viewers are met over TLS. */
 export interface SiteTls {
@@ -296,11 +306,31 @@ export interface StreamingSite extends RoutedIdentity {
   readonly publicKeys: readonly SitePublicKey[];
 }
 
+/** One tenant of a web site: what it has of its own. Everything else is its site's, which may come later or change without it. */
+export interface TenantSite extends SiteIdentity {
+  readonly kind: 'tenant';
+  /** Id of the web site that serves it. */
+  readonly site: string;
+  /** Id of its connection group. */
+  readonly group: string;
+  readonly parameters: readonly SiteParameter[];
+  /** Id of a CertificateSite that is shown for those of its names that it covers; null: its site's is shown for all. */
+  readonly certificate: string | null;
+  /** In place of its site's; null: as its site has it. */
+  readonly countries: SiteCountries | null;
+}
+
+/** A connection group: where viewers of its tenants are sent. Its own name is for the DNS; no content is served under it. */
+export interface ConnectionGroupSite extends SiteIdentity {
+  readonly kind: 'connection-group';
+  readonly ipv6: boolean;
+}
+
 /** What viewers are served. */
 export type ServedSite = WebSite | StreamingSite;
 
 /** What edges are told. */
-export type EdgeSite = ServedSite | CertificateSite;
+export type EdgeSite = ServedSite | TenantSite | ConnectionGroupSite | CertificateSite;
 
 /** What routers are told of a distribution: where its viewers may be sent. Never its origins, keys or rules. */
 export interface Route extends RoutedIdentity {
@@ -311,14 +341,22 @@ export type Site = EdgeSite | Route;
 
 /** A site as routers may know it: staging sites have no viewers of their own. Null for what is none of theirs. */
 export function routeOf(site: EdgeSite): Route | null {
-  if (site.kind === 'certificate') return null;
-  const { id, seq, enabled, hosts, priceClass, ipv6 } = site;
-  return { kind: 'route', id, seq, enabled, hosts: site.kind === 'web' && site.staging ? [] : hosts, priceClass, ipv6 };
+  const { id, seq, enabled, hosts } = site;
+  switch (site.kind) {
+    case 'certificate': return null;
+    // The DNS answers by its group's name, which says whether there is IPv6.
+    case 'tenant': return { kind: 'route', id, seq, enabled, hosts, priceClass: 'all', ipv6: false };
+    case 'connection-group': return { kind: 'route', id, seq, enabled, hosts, priceClass: 'all', ipv6: site.ipv6 };
+    case 'web':
+    case 'streaming':
+      return { kind: 'route', id, seq, enabled, hosts: site.kind === 'web' && site.staging ? [] : hosts, priceClass: site.priceClass, ipv6: site.ipv6 };
+  }
 }
 
 /** One invalidation: from its seq on, what was fetched earlier and matches is no longer served. */
 export interface Purge {
   readonly seq: number;
+  /** Id of a site, whose tenants are all meant, or of one tenant. */
   readonly site: string;
   /** CloudFront invalidation paths: start with `/`; `*` only as the last character. */
   readonly paths: readonly string[];

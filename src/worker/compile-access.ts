@@ -15,7 +15,11 @@ function closedForAll(config: DistributionConfig): string | null {
 
 /** Countries from which alone, or from which not, viewers are let in. */
 export function countriesOf(config: DistributionConfig): SiteCountries | null {
-  const { RestrictionType: type = 'none', Items: codes = [] } = config.Restrictions?.GeoRestriction ?? {};
+  const { RestrictionType: type, Items: codes } = config.Restrictions?.GeoRestriction ?? {};
+  return countriesFrom(type, codes);
+}
+
+export function countriesFrom(type: string = 'none', codes: readonly string[] = []): SiteCountries | null {
   if (type === 'none') return null;
   assert(type === 'whitelist' || type === 'blacklist', 'a stored geo restriction is of a known type');
   return { mode: type === 'whitelist' ? 'only' : 'except', codes: codes.map((code) => code.toUpperCase()) };

@@ -7,18 +7,20 @@ import type {
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import type { Sealer } from '../base/sealed';
-import { certificateIdOf, defaultCertificateId } from '../model/certificate';
+import { certificateIdOf, certificateIdOfArn, defaultCertificateId } from '../model/certificate';
+import type { TenantSettings } from '../model/distribution-tenant';
 import { activeKeyPairs, type KeyPairs } from '../model/key-pair';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
 import { isKeyGroupId, ownSigner } from '../model/references';
 import { addedHeaders, corsHeaders, removedHeaders, serverTimingPercent } from '../model/response-headers';
 import type {
-  CertificateSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteLogging, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
+  CertificateSite, EdgeSite, PriceClass, RequestSelection, Selection, ServedSite, SiteBehavior, SiteCaching, SiteErrorPage, SiteLogging, SiteOrigin, SiteOriginGroup, SiteResponseHeaders, SiteTls,
   StreamingSite, WebSite,
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
 import { accessOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
+import { compileConnectionGroup, compileTenant, tenancyOf } from './compile-tenants';
 import { trialOf } from './compile-trial';
 
 type Behavior = DefaultCacheBehavior | CacheBehavior;
@@ -44,6 +46,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
   const defaultBehavior = config.DefaultCacheBehavior;
   assert(defaultBehavior !== undefined, 'a stored distribution has a default behaviour');
   const keyring = keyringOf(lookup);
+  const tenancy = tenancyOf(config);
   const behaviors = [
     ...items(config.CacheBehaviors).map((behavior) => compileBehavior(behavior.PathPattern ?? '*', behavior, config, keyring)),
     compileBehavior('*', defaultBehavior, config, keyring),
@@ -53,8 +56,8 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     id: row.id,
     seq: row.changeSeq,
     enabled: row.enabled,
-    // A multi-tenant distribution has no name of its own, and its origins are whole only with a tenant's parameters.
-    hosts: config.ConnectionMode === 'tenant-only' ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
+    // Guide, distribution-config-options: a multi-tenant distribution has no name of its own.
+    hosts: tenancy !== null ? [] : [row.domainName.toLowerCase(), ...items(config.Aliases).map((alias) => alias.toLowerCase())],
     priceClass: priceClassOf(config.PriceClass),
     ipv6: config.IsIPV6Enabled === true,
     defaultRootObject: (config.DefaultRootObject ?? '').replace(/^\//, ''),
@@ -73,11 +76,32 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     publicKeys: publicKeysOf(behaviors, keyring),
     countries: countriesOf(config),
     tls: compileTls(config),
+    tenancy,
   };
 }
 
+/**
+ * What nodes are told of a resource by itself, under its own id; null: nothing.
+ * @param keys null: nothing is told of certificates
+ * @throws Fault `cannot-compile`, `cannot-unseal`
+ */
+export function compileResource(row: ResourceRow, lookup: Lookup, keys: KeyExchange | null): EdgeSite | null {
+  switch (row.kind) {
+    case 'certificate': return keys === null ? null : compileCertificate(row, keys);
+    case 'connection-group': return compileConnectionGroup(row);
+    case 'distribution-tenant': {
+      const arn = (row.config as TenantSettings).Customizations?.Certificate?.Arn ?? '';
+      return compileTenant(row, arn === '' ? null : certificateIdOfArn(arn), lookup);
+    }
+    default: return null;
+  }
+}
+
+/** Kinds of which `compileResource` tells. */
+export const toldResources: ReadonlySet<string> = new Set<ResourceRow['kind']>(['certificate', 'connection-group', 'distribution-tenant']);
+
 /** A certificate as nodes get it: its private key encrypted under what they know. @throws Fault `cannot-unseal` */
-export function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSite {
+function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSite {
   const { chain } = row.config as { readonly chain: string };
   const { sealedKey } = row.attributes as { readonly sealedKey: string };
   return { kind: 'certificate', id: row.id, seq: row.changeSeq, enabled: true, hosts: [], chain, sealedKey: keys.nodes.seal(keys.stored.open(sealedKey, row.id), row.id) };
@@ -281,7 +305,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
   const protocol = custom?.OriginProtocolPolicy ?? 'match-viewer';
   return {
     id: origin.Id ?? '',
-    host: (origin.DomainName ?? '').toLowerCase(),
+    host: hostOf(origin.DomainName ?? ''),
     kind: custom === undefined ? 's3' : 'custom',
     protocol: protocol === 'http-only' || protocol === 'https-only' ? protocol : 'match-viewer',
     httpPort: custom?.HTTPPort ?? 80,
@@ -298,6 +322,11 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     signing: signingOf(origin, lookup),
     shield: origin.OriginShield?.Enabled === true ? origin.OriginShield.OriginShieldRegion ?? null : null,
   };
+}
+
+/** Lower case, but for names of tenants' parameters, which are told apart by case. */
+function hostOf(domainName: string): string {
+  return domainName.split(/(\{\{[^}]*\}\})/).map((part, i) => (i % 2 === 0 ? part.toLowerCase() : part)).join('');
 }
 
 const tlsOrder = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2'];

@@ -6,7 +6,7 @@ import { Snapshot } from '../snapshot/snapshot';
 import type { Refused } from '../snapshot/wire';
 import type { Change, ChangeStore, DistributionRow, InvalidationRow, ResourceRow } from '../store/store';
 import { Catalog } from './catalog';
-import { compileCertificate, compileSite, type KeyExchange } from './compile';
+import { compileResource, compileSite, toldResources, type KeyExchange } from './compile';
 
 /** Changes read at once; what else is pending comes with the next read. */
 const changesPerRead = 1_000;
@@ -50,24 +50,22 @@ export class Delivery {
     const floor = Math.max(pruned, newest - historyChangesMax);
     const delivery = new Delivery(store, log, new Snapshot(epoch, newest, floor), keys);
     const touched: { readonly id: string; readonly changeSeq: number }[] = [];
+    const load = ({ id, changeSeq }: ResourceRow | DistributionRow, site: EdgeSite | null): void => {
+      // Of one that cannot be compiled nodes keep what they have.
+      if (site === null) return;
+      delivery.snapshot.load(site);
+      if (changeSeq > floor && changeSeq <= newest) touched.push({ id, changeSeq });
+    };
+    const told: ResourceRow[] = [];
     for await (const rows of store.resources(rowsPerRead)) {
       for (const row of rows) {
         delivery.catalog.put(row);
-        const certificate = delivery.certificateOf(row);
-        if (certificate === null) continue;
-        delivery.snapshot.load(certificate);
-        if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
+        if (toldResources.has(row.kind)) told.push(row);
       }
     }
-    for await (const rows of store.distributions(rowsPerRead)) {
-      for (const row of rows) {
-        const site = delivery.compile(row);
-        // Of one that cannot be compiled nodes keep what they have.
-        if (site === null) continue;
-        delivery.snapshot.load(site);
-        if (row.changeSeq > floor && row.changeSeq <= newest) touched.push(row);
-      }
-    }
+    // A resource may name one that was made after it.
+    for (const row of told) load(row, delivery.compileResource(row));
+    for await (const rows of store.distributions(rowsPerRead)) for (const row of rows) load(row, delivery.compile(row));
     await delivery.recall(floor, newest, touched);
     // What changed while the rows were read: an alias may stand in two of them.
     while (await delivery.poll()) { /* until nothing is left */ }
@@ -78,7 +76,7 @@ export class Delivery {
 
   /**
    * What changed from `floor` to `newest`, for nodes that have not seen it.
-   * @param touched distributions and certificates whose last change is among these, whether it was theirs or that of something they refer to
+   * @param touched distributions and resources whose last change is among these, whether it was theirs or that of something they refer to
    */
   private async recall(floor: number, newest: number, touched: readonly { readonly id: string; readonly changeSeq: number }[]): Promise<void> {
     const memories: { readonly seq: number; readonly remember: () => void }[] = touched.map(({ id, changeSeq: seq }) =>
@@ -94,7 +92,7 @@ export class Delivery {
       const changes = await this.store.after(from, changesPerRead);
       if (changes.length === 0) break;
       for (const { subject, subjectId, action, seq } of changes) {
-        const id = subject === 'distribution' ? subjectId : certificateIn(subject, subjectId);
+        const id = subject === 'distribution' ? subjectId : toldIn(subject, subjectId);
         if (id === null || action !== 'remove' || seq > newest) continue;
         memories.push({ seq, remember: () => this.snapshot.touched(id, seq) });
       }
@@ -104,14 +102,14 @@ export class Delivery {
   }
 
   private purge(row: InvalidationRow | undefined): void {
-    // Gone with its distribution; or about one tenant of it, for whom no edge has anything, and the others' content stays.
-    if (row === undefined || row.ownerId !== row.distributionId) return;
-    this.snapshot.purge({ seq: row.changeSeq, site: row.distributionId, paths: row.paths.filter((path) => path.startsWith('/')), tags: row.tags });
+    // Gone with its distribution.
+    if (row === undefined) return;
+    this.snapshot.purge({ seq: row.changeSeq, site: row.ownerId, paths: row.paths.filter((path) => path.startsWith('/')), tags: row.tags });
   }
 
-  /** Null for another resource, and for a certificate whose key cannot be opened: of it nodes keep what they have. */
-  private certificateOf(row: ResourceRow): EdgeSite | null {
-    return row.kind !== 'certificate' || this.keys === null ? null : this.guarded(row, () => compileCertificate(row, this.keys as KeyExchange));
+  /** Null for one that nodes are not told of, and for one that cannot be compiled: of it they keep what they have. */
+  private compileResource(row: ResourceRow): EdgeSite | null {
+    return this.guarded(row, () => compileResource(row, this.catalog, this.keys));
   }
 
   private compile(row: DistributionRow): EdgeSite | null {
@@ -119,7 +117,7 @@ export class Delivery {
   }
 
   /** One site's mistake, ours or the configuration's, must not hold up the others: it is noted and shown. */
-  private guarded(row: { readonly id: string; readonly changeSeq: number }, compile: () => EdgeSite): EdgeSite | null {
+  private guarded(row: { readonly id: string; readonly changeSeq: number }, compile: () => EdgeSite | null): EdgeSite | null {
     try {
       const site = compile();
       this.failures.delete(row.id);
@@ -148,8 +146,8 @@ export class Delivery {
       if (change.subject === 'invalidation') this.purge(pending.invalidations.get(change.subjectId));
       // Of several changes to one site only the newest matters.
       if (change.subject === 'distribution' && lastOf.get(change.subjectId) === change.seq) this.takeSite(change.subjectId, change.seq, pending.rows.get(change.subjectId));
-      const certificate = certificateIn(change.subject, change.subjectId);
-      if (certificate !== null && lastOf.get(change.subjectId) === change.seq) this.takeCertificate(certificate, change.seq, pending.resources.get(change.subjectId));
+      const told = toldIn(change.subject, change.subjectId);
+      if (told !== null && lastOf.get(change.subjectId) === change.seq) this.takeResource(told, change.seq, pending.resources.get(change.subjectId));
       if (change.subject === 'resource') for (const row of reached.get(change.seq) ?? []) this.takeSite(row.id, change.seq, row);
     }
     this.snapshot.advance(newestSeq(pending.changes));
@@ -164,20 +162,23 @@ export class Delivery {
     }
   }
 
-  private takeCertificate(id: string, seq: number, row: ResourceRow | undefined): void {
-    const certificate = row === undefined ? null : this.certificateOf(row);
-    if (certificate !== null) this.snapshot.put(certificate, seq);
-    else if (row === undefined) this.snapshot.remove(id, seq);
+  private takeResource(id: string, seq: number, row: ResourceRow | undefined): void {
+    if (row === undefined) this.takeRemoval(id, seq);
+    else this.takePut(this.compileResource(row), seq);
   }
 
   private takeSite(id: string, seq: number, row: DistributionRow | undefined): void {
-    if (row === undefined) {
-      this.failures.delete(id);
-      this.snapshot.remove(id, seq);
-      return;
-    }
-    const site = this.compile(row);
+    if (row === undefined) this.takeRemoval(id, seq);
+    else this.takePut(this.compile(row), seq);
+  }
+
+  private takePut(site: EdgeSite | null, seq: number): void {
     if (site !== null) this.snapshot.put(site, seq);
+  }
+
+  private takeRemoval(id: string, seq: number): void {
+    this.failures.delete(id);
+    this.snapshot.remove(id, seq);
   }
 
   /**
@@ -196,6 +197,7 @@ export class Delivery {
       fresh = await this.store.after(seenSeq, changesPerRead);
       // A row that went in the meantime is no longer among those read.
       for (const id of idsOf(fresh, 'distribution')) rows.delete(id);
+      for (const id of idsOf(fresh, 'resource')) pending.resources.delete(id);
       changes.push(...fresh);
     }
     return pending;
@@ -221,10 +223,10 @@ export class Delivery {
   }
 }
 
-/** Id of the certificate that a line of the log is about, or null. */
-function certificateIn(subject: Change['subject'], subjectId: string): string | null {
-  const prefix = 'certificate/';
-  return subject === 'resource' && subjectId.startsWith(prefix) ? subjectId.slice(prefix.length) : null;
+/** Id of the resource that a line of the log is about, if nodes are told of its kind. */
+function toldIn(subject: Change['subject'], subjectId: string): string | null {
+  const slash = subjectId.indexOf('/');
+  return subject === 'resource' && toldResources.has(subjectId.slice(0, slash)) ? subjectId.slice(slash + 1) : null;
 }
 
 function pushTo<K, T>(lists: Map<K, T[]>, key: K, item: T): void {

@@ -10,7 +10,7 @@ import { TlsDirectory } from '../../src/edge/tls/tls-directory';
 import type { WebSite } from '../../src/snapshot/site';
 import { certificateSite, serverCertificate, testAuthority } from '../fixtures/certificates';
 import { run, testWith, type Ran } from '../fixtures/programs';
-import { site } from '../fixtures/site';
+import { site, termsOf } from '../fixtures/site';
 
 const secret = 'n'.repeat(32);
 const host = 'clients.test';
@@ -45,7 +45,7 @@ beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'edgefront-clients-'));
   authority = path.join(dir, 'authority.pem');
   writeFileSync(authority, testAuthority.certificate);
-  const directory = new TlsDirectory(secret, (name) => names.get(name) ?? null, new ManualClock(Date.now(), 0));
+  const directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name), new ManualClock(Date.now(), 0));
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate([host, `*.${host}`]), secret))).toBeNull();
   names.set(host, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true } }));

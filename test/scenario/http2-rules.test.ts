@@ -9,7 +9,7 @@ import { TlsDirectory } from '../../src/edge/tls/tls-directory';
 import { CLIENT_PREFACE, Flag, Frame, FrameType, INITIAL_WINDOW_BYTES, SettingId, settingsFrame, uint31, WINDOW_BYTES_MAX, writeFrameHead } from '../../src/protocol/http/http2-frames';
 import { certificateSite, serverCertificate, testAuthority } from '../fixtures/certificates';
 import { blockOf, codeNames, frameOf, getFields, postFields, uint32 } from '../fixtures/http2-viewer';
-import { site } from '../fixtures/site';
+import { site, termsOf } from '../fixtures/site';
 
 const secret = 'n'.repeat(32);
 const host = 'rules.test';
@@ -25,7 +25,7 @@ function handler(exchange: Exchange): void {
 beforeAll(async () => {
   const clock = new ManualClock(Date.now(), 0);
   const served = site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true } });
-  const directory = new TlsDirectory(secret, (name) => (name === host ? served : null), clock);
+  const directory = new TlsDirectory(secret, (name) => (name === host ? termsOf(served, name) : null), clock);
   expect(directory.put(certificateSite('own', serverCertificate([host]), secret))).toBeNull();
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler, tls: directory });
 });

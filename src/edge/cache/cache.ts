@@ -42,13 +42,27 @@ export class Cache<F extends InFlight = InFlight> {
   /** Seq of the newest purge in force, of any site. */
   get seq(): number { return this.newestSeq; }
 
-  /** The space of a site under an origin configuration, made when there is none. Others of the site are dropped by `retain`. */
-  space(site: string, origin: string): Space<F> {
+  /**
+   * The space of a site under an origin configuration, made when there is none. Others of the site are dropped by `retain`.
+   * @param within the site that this one is a tenant of: its purges are in force here, too
+   */
+  space(site: string, origin: string, within?: string): Space<F> {
     let ofSite = this.spaces.get(site);
     if (ofSite === undefined) this.spaces.set(site, ofSite = new Map<string, Space<F>>());
-    let space = ofSite.get(origin);
-    if (space === undefined) ofSite.set(origin, space = new Space<F>(site, this.indexOf(site)));
+    const outer = within === undefined ? null : this.indexOf(within);
+    const known = ofSite.get(origin);
+    // Of a site that went and came back, the purges in between are not known.
+    if (known !== undefined && known.outer === outer) return known;
+    if (known !== undefined) known.dropped = true;
+    const space = new Space<F>(site, this.indexOf(site), outer);
+    ofSite.set(origin, space);
     return space;
+  }
+
+  /** Forgets a site that has nothing stored and nothing to be joined; it begins anew when it is asked for again. */
+  forgetIdle(site: string): void {
+    for (const space of this.spaces.get(site)?.values() ?? []) if (!space.isIdle) return;
+    this.retain(site, new Set());
   }
 
   /** Keeps these spaces of a site and drops its others; none kept: the site is forgotten. */
@@ -93,9 +107,7 @@ export class Cache<F extends InFlight = InFlight> {
   /** Puts an invalidation in force. */
   purge(purge: Purge): void {
     // Nothing of a site that this edge does not serve can be in the cache, and its index would never be freed.
-    const ofSite = this.spaces.get(purge.site);
-    if (ofSite === undefined) return;
-    for (const space of ofSite.values()) space.failures.clear();
+    if (!this.spaces.has(purge.site)) return;
     this.newestSeq = Math.max(this.newestSeq, purge.seq);
     this.indexOf(purge.site).add(purge.seq, purge.paths, purge.tags);
     this.scheduleSweep();
@@ -305,7 +317,7 @@ export class Cache<F extends InFlight = InFlight> {
 
   private sweepSlice(): void {
     if (this.sweepSeqs === null) {
-      this.sweepSeqs = new Map([...this.indexes].map(([site, index]) => [site, index.newestSeq]));
+      this.sweepSeqs = new Map([...this.indexes].flatMap(([site, index]) => (index.size === 0 ? [] : [[site, index.newestSeq]])));
       this.sweepAt = this.list.newestItem;
     }
     for (let visited = 0; visited < sweepSliceObjects && this.sweepAt !== null; visited += 1) {

@@ -15,6 +15,20 @@ export interface VariantSet {
   readonly keys: Set<string>;
 }
 
+/** Purges that concern a space. */
+export type Purges = Pick<PurgeIndex, 'newestSeq' | 'newestFor'>;
+
+/** Those of a tenant and those of its site. */
+class BothPurges implements Purges {
+  constructor(private readonly inner: PurgeIndex, private readonly outer: PurgeIndex) {}
+
+  get newestSeq(): number { return Math.max(this.inner.newestSeq, this.outer.newestSeq); }
+
+  newestFor(path: string, tags: readonly string[]): number {
+    return Math.max(this.inner.newestFor(path, tags), this.outer.newestFor(path, tags));
+  }
+}
+
 /** One site's objects under one origin configuration. */
 export class Space<F extends InFlight = InFlight> {
   readonly objects = new Map<string, StoredObject>();
@@ -29,5 +43,13 @@ export class Space<F extends InFlight = InFlight> {
   /** Objects whose key holds more than their purge path, by that path. */
   readonly byPath = new Map<string, Set<StoredObject>>();
   dropped = false;
-  constructor(readonly site: string, readonly purges: PurgeIndex) {}
+  readonly purges: Purges;
+
+  /** @param outer of the site that this one is a tenant of, if it is one */
+  constructor(readonly site: string, own: PurgeIndex, readonly outer: PurgeIndex | null) {
+    this.purges = outer === null ? own : new BothPurges(own, outer);
+  }
+
+  /** Nothing is stored, and nobody can join anything. */
+  get isIdle(): boolean { return this.objects.size === 0 && this.fetches.size === 0 && this.failures.size === 0; }
 }

@@ -12,7 +12,7 @@ import type { BodySource } from '../cache/body';
 import type { Asking, AskingContext } from '../failover';
 import { shieldRequest, type OriginRequest } from '../origin-request';
 import type { OriginListener, ShieldWord } from '../origins';
-import { markField, shieldHost, type Claims, type Said } from './marks';
+import { markField, shieldHost, versionOf, type Claims, type Said } from './marks';
 import { isThisMachine, type Peer } from './peers';
 import type { ShieldTier } from './tier';
 
@@ -92,13 +92,13 @@ class Question {
   private marked(endpoint: Endpoint, purpose: Claims['purpose']): { readonly request: OriginRequest; readonly mac: string } {
     const { context: { identity, rules }, tier, shielded: { asking, origin } } = this;
     const { compiled, request: viewer } = asking;
-    const { site, space } = { site: compiled.site.site, space: compiled.space };
     const plain = purpose === 'readiness'
       ? { method: 'OPTIONS', target: '/', fields: ['host', shieldHost], secure: endpoint.secure }
       : shieldRequest(viewer, asking.path, compiled, asking.audience, identity, { host: shieldHost, secure: endpoint.secure, directives: rules.requestDirectives });
     if (purpose === 'answer') plain.fields.push(...asking.conditions);
     const { mark, mac } = tier.marks.sign({
-      purpose, site: site.id, version: site.seq, origin: origin.id, atLeast: tier.position.needed(space.purges.newestSeq, site.seq), sentAtMs: this.context.clock.nowMs(),
+      purpose, site: compiled.site.site.id, version: versionOf(compiled.site), origin: origin.id,
+      atLeast: tier.position.needed(compiled.site.versions), sentAtMs: this.context.clock.nowMs(),
       viewer: {
         host: viewer.host, hostField: field(viewer.fields, 'host') ?? null, scheme: viewer.scheme, httpVersion: viewer.httpVersion,
         remoteAddress: viewer.remoteAddress, remotePort: viewer.remotePort, peerAddress: viewer.peerAddress,

@@ -26,14 +26,17 @@ export interface Claims {
   /** `readiness`: nothing is asked for yet; a request that cannot be repeated follows. */
   readonly purpose: 'answer' | 'readiness';
   readonly site: string;
-  /** Seq of the site's version by which the request was made. */
-  readonly version: number;
+  /** The site's version by which the request was made. */
+  readonly version: string;
   readonly origin: string;
   /** What must be in force where an answer comes from: every purge that the asking edge knows of. */
   readonly atLeast: Standing;
   readonly sentAtMs: number;
   readonly viewer: ViewerFacts;
 }
+
+/** Another version of the site, or of what it is made from, is another text. */
+export const versionOf = ({ versions }: { readonly versions: readonly number[] }): string => versions.join('.');
 
 /** Of the viewer's request, what the connection of the asking edge does not show. */
 export interface ViewerFacts {

@@ -14,14 +14,14 @@ interface Waiting {
 export class Position {
   private epoch: string | null = null;
   private seq = 0;
-  /** Purges up to here are not remembered one by one: what is cached here is newer than all of them. */
-  private since = 0;
+  /** Newest purge, of whatever is served here or not; before anything was heard, all that may have been. */
+  private newestPurge = 0;
   private readonly waiting = new Set<Waiting>();
 
   /** Everything up to `seq` is in force, and nothing is in the cache. */
   beginAt(epoch: string | null, seq: number): void {
     this.epoch = epoch;
-    this.since = seq;
+    this.newestPurge = seq;
     this.moveTo(seq);
   }
 
@@ -31,9 +31,12 @@ export class Position {
     for (const one of [...this.waiting]) if (this.reaches(one.atLeast)) this.end(one, true);
   }
 
-  /** What must be in force elsewhere, so that an answer from there is no older than what is known here. @param newestPurge of the site */
-  needed(newestPurge: number, siteSeq: number): Standing {
-    return { epoch: this.epoch, seq: Math.max(this.since, newestPurge, siteSeq) };
+  /** A purge is in force. */
+  purged(seq: number): void { this.newestPurge = Math.max(this.newestPurge, seq); }
+
+  /** What must be in force elsewhere, so that an answer from there is no older than what is known here. @param versions of the site */
+  needed(versions: readonly number[]): Standing {
+    return { epoch: this.epoch, seq: Math.max(this.newestPurge, ...versions) };
   }
 
   /** Says, now or within the time given, whether this edge has come so far. */

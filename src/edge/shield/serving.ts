@@ -9,7 +9,7 @@ import { HeadBlock, type BodySink, type Exchange, type ViewerRequest } from '../
 import type { Outcome } from '../outcome';
 import { behaviorFor } from '../sites';
 import { plain } from '../wanted';
-import { markField, shieldHost, type Claims, type Failure, type Refusal, type Said } from './marks';
+import { markField, shieldHost, versionOf, type Claims, type Failure, type Refusal, type Said } from './marks';
 import type { ShieldTier } from './tier';
 
 /** How long is waited for a purge that the asking edge knows already; below what that edge waits for a word. */
@@ -42,9 +42,9 @@ export function takeMarked(parts: FlowParts, tier: ShieldTier, exchange: Exchang
 }
 
 function standIn({ sites }: FlowParts, asked: MarkedExchange, claims: Claims, serve: (admitted: Admitted) => void): void {
-  const site = sites.byName(claims.site);
+  const site = sites.withId(claims.site);
   const { path } = asked.request;
-  const compiled = site?.site.seq === claims.version ? behaviorFor(site, path).standingIn.get(claims.origin) : undefined;
+  const compiled = site !== null && versionOf(site) === claims.version ? behaviorFor(site, path).standingIn.get(claims.origin) : undefined;
   if (compiled === undefined) asked.refuse('other-version');
   else if (claims.purpose === 'readiness') asked.beReady();
   else serve({ exchange: asked, compiled, path });

@@ -5,7 +5,8 @@ import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
 import { messageOf } from '../../base/fault';
 import { nodeKeysPurpose, Sealer } from '../../base/sealed';
-import type { CertificateSite, WebSite } from '../../snapshot/site';
+import type { CertificateSite } from '../../snapshot/site';
+import type { TermsOfName } from '../sites';
 import { cipherText, curves, securityPolicy } from './security-policies';
 
 /** How viewers of a site are met. */
@@ -16,8 +17,8 @@ export interface TlsTerms {
   readonly http2: boolean;
 }
 
-/** The site that serves a name, as the site table knows it. */
-export type SiteOfName = (name: string) => WebSite | null;
+/** How viewers of a name are met, as the site table knows it; null: no site has the name. */
+export type TermsOf = (name: string) => TermsOfName | null;
 
 export const defaultCertificateId = 'default';
 /** As CloudFront's own certificate: everything from TLS 1.0 on (guide: Security Policy). */
@@ -32,7 +33,14 @@ export const handshakeMs = 10_000;
 
 interface Context { readonly server: Server; readonly madeAtMs: number; readonly chain: string }
 
-interface Identity { readonly chain: string; readonly key: string; /** SHA-256 of the certificate itself. */ readonly fingerprint: string }
+interface Identity {
+  readonly chain: string;
+  readonly key: string;
+  /** SHA-256 of the certificate itself. */
+  readonly fingerprint: string;
+  /** Lower case; may start with `*.`. */
+  readonly names: ReadonlySet<string>;
+}
 
 export class TlsDirectory {
   private readonly identities = new Map<string, Identity>();
@@ -40,7 +48,7 @@ export class TlsDirectory {
   private readonly contexts = new Map<string, Context>();
   private readonly sealer: Sealer;
 
-  constructor(nodeSecret: string, private readonly siteOf: SiteOfName, private readonly clock: Clock) {
+  constructor(nodeSecret: string, private readonly termsOf: TermsOf, private readonly clock: Clock) {
     this.sealer = new Sealer(nodeSecret, nodeKeysPurpose);
   }
 
@@ -51,7 +59,7 @@ export class TlsDirectory {
     try {
       const key = this.sealer.open(certificate.sealedKey, certificate.id);
       createPrivateKey(key);
-      this.identities.set(certificate.id, { chain: certificate.chain, key, fingerprint: new X509Certificate(certificate.chain).fingerprint256 });
+      this.identities.set(certificate.id, { chain: certificate.chain, key, fingerprint: new X509Certificate(certificate.chain).fingerprint256, names: namesIn(certificate.chain) });
       return null;
     } catch (thrown) {
       // Never the key itself: OpenSSL's reasons name functions, not content.
@@ -67,7 +75,16 @@ export class TlsDirectory {
 
   /** The terms for a name; those of the default certificate for a name that no site has, as CloudFront does. */
   termsFor(name: string | null): TlsTerms {
-    return (name === null ? null : this.siteOf(name)?.tls) ?? defaultTerms;
+    const terms = name === null ? null : this.termsOf(name);
+    if (terms === null) return defaultTerms;
+    const { preferred } = terms;
+    // Guide, tenant-customization: where a tenant's and its distribution's certificates cover the same domain, the tenant's is used.
+    return preferred !== null && this.isCovered(terms.name, preferred) ? { ...terms, certificate: preferred } : terms;
+  }
+
+  private isCovered(name: string, certificate: string): boolean {
+    const names = this.identities.get(certificate)?.names;
+    return names !== undefined && (names.has(name) || names.has(`*${name.slice(name.indexOf('.'))}`));
   }
 
   /** True when what was agreed for one name may serve another: the viewer would have been met alike. */
@@ -109,6 +126,12 @@ function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): 
     allowHalfOpen: true,
     noDelay: true,
   });
+}
+
+/** DNS names of the first certificate in a chain. @throws OpenSSL's error */
+function namesIn(chain: string): ReadonlySet<string> {
+  const listed = (new X509Certificate(chain).subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:'));
+  return new Set(listed.map((entry) => entry.slice('DNS:'.length).toLowerCase()));
 }
 
 /** OpenSSL takes 32 bytes. */

@@ -164,8 +164,9 @@ describe('the edge', () => {
 });
 
 test('a distribution is served under its own name with a node\'s in it, its aliases are not, and routes are refused', () => {
-  const sites = new SiteTable();
-  const state = new EdgeState(sites, new Cache<OriginFetch>(1_000_000));
+  const cache = new Cache<OriginFetch>(1_000_000);
+  const sites = new SiteTable(cache);
+  const state = new EdgeState(sites, cache);
   state.change([site({ hosts: ['d1.cloudfront.localhost', 'www.shop.example', '*.wild.example'] })], [], [], 1);
   const found = (name: string): string | undefined => sites.find(name)?.site.id;
   expect(['d1.cloudfront.localhost', 'd1--edge-7.cloudfront.localhost', 'a--b.wild.example'].map(found)).toEqual(['E1', 'E1', 'E1']);

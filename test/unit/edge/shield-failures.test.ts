@@ -177,7 +177,7 @@ test('edges that each take another for the shield ask no further than one', asyn
 
 describe('marks', () => {
   const claims = (changes: Partial<Claims> = {}): Claims => ({
-    purpose: 'answer', site: 'E1', version: 1, origin: 'main', atLeast: { epoch: null, seq: 1 }, sentAtMs: clock.nowMs(),
+    purpose: 'answer', site: 'E1', version: '1', origin: 'main', atLeast: { epoch: null, seq: 1 }, sentAtMs: clock.nowMs(),
     viewer: { host: edgeHost, hostField: edgeHost, scheme: 'http', httpVersion: '1.1', remoteAddress: '192.0.2.1', remotePort: 1, peerAddress: '192.0.2.1' }, ...changes,
   });
   const ask = (fields: Readonly<Record<string, string>>, path = '/a', method = 'GET'): Promise<Fetched> => fleet.edge(shield).ask(path, { headers: fields, method }, shieldHost);

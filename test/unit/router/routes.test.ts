@@ -4,7 +4,9 @@ import { placeOfCountry } from '../../../src/geo/places';
 import { explain, redirect, type HttpState } from '../../../src/router/redirect';
 import { RouteTable } from '../../../src/router/routes';
 import { edgeAt, route } from '../../fixtures/router';
+import { routeOf } from '../../../src/snapshot/site';
 import { site } from '../../fixtures/site';
+import { connectionGroup, tenant } from '../../fixtures/tenants';
 
 const own = 'd111111abcdef8.cdn.test';
 
@@ -62,6 +64,16 @@ test.each([
   [own, '/x', '3.0.0.1', 'https://d111111abcdef8--nrt-1.cdn.test/x'],
 ])('%s%s from %s is sent to %s', (host, target, viewer, location) => {
   expect(redirect(host, target, viewer, state())).toEqual({ kind: 'way', location });
+});
+
+test('a tenant\'s viewers are sent on by a name of ours that says whose they are', () => {
+  const routes = new RouteTable();
+  routes.restore([connectionGroup(), tenant('one'), tenant('two')].flatMap((each) => routeOf(each) ?? []), 1);
+  const to = (host: string): unknown => redirect(host, '/a?b', '1.0.0.1', state({ routes }));
+  expect(to('www.one.example')).toEqual({ kind: 'way', location: 'http://tone--fra-1.cloudfront.localhost:8080/a?b' });
+  expect(to('two.example')).toEqual({ kind: 'way', location: 'http://ttwo--fra-1.cloudfront.localhost:8080/a?b' });
+  // What a tenant's domain is an alias of in the DNS, and the name that it is sent on by.
+  expect([routes.findOwn('dgroup.cloudfront.localhost'), routes.findOwn('tone.cloudfront.localhost')]).toMatchObject([{ id: 'cg_default', ipv6: true }, { id: 'dt_one', ipv6: false }]);
 });
 
 test('who cannot be sent anywhere is told so', () => {

@@ -1,5 +1,6 @@
 // The cache: its byte limit, what evicts what, and that no purge is ever outlived.
 import { Cache } from '../../../../src/edge/cache/cache';
+import type { PurgeIndex } from '../../../../src/edge/cache/purge-index';
 import type { InFlight, Space } from '../../../../src/edge/cache/space';
 import { StoredObject } from '../../../../src/edge/cache/stored-object';
 import { HeadBlock } from '../../../../src/edge/http/exchange';
@@ -52,9 +53,48 @@ describe('Cache', () => {
     expect(put(cache, space, '/ab', 10)).toBe(true);
   });
 
+  test('a tenant\'s content is met by its own purges and by those of its site, and by no other tenant\'s', async () => {
+    const cache = new Cache(1_000_000);
+    cache.space('E1', 'o');
+    const [a, b] = [cache.space('dt_a', 'o', 'E1'), cache.space('dt_b', 'o', 'E1')];
+    const stored = (): boolean[] => [cache.lookup(a, '/x') !== null, cache.lookup(b, '/x') !== null];
+    const fill = (): void => { for (const space of [a, b]) put(cache, space, '/x', 10); };
+    fill();
+    cache.purge({ seq: 5, site: 'dt_a', paths: ['/x'], tags: [] });
+    expect(stored()).toEqual([false, true]);
+    fill();
+    cache.purge({ seq: 6, site: 'E1', paths: ['/*'], tags: [] });
+    expect(put(cache, b, '/late', 10, 5)).toBe(false);
+    await settled();
+    expect(cache.objectCount).toBe(0);
+    fill();
+    await settled();
+    expect(stored()).toEqual([true, true]);
+    // The site goes and comes back: what it was purged of in between is not known.
+    cache.retain('E1', new Set());
+    cache.space('E1', 'o');
+    const again = cache.space('dt_a', 'o', 'E1');
+    expect([again === a, a.dropped, cache.lookup(again, '/x')]).toEqual([false, true, null]);
+    expect(cache.space('dt_a', 'o', 'E1')).toBe(again);
+  });
+
+  test('a site is forgotten only while nothing of it is stored', () => {
+    const cache = new Cache(1_000_000);
+    const space = cache.space('dt_a', 'o');
+    put(cache, space, '/x', 10);
+    cache.forgetIdle('dt_a');
+    expect([cache.space('dt_a', 'o') === space, space.dropped]).toEqual([true, false]);
+    const object = cache.lookup(space, '/x');
+    if (object !== null) cache.remove(object);
+    cache.forgetIdle('dt_a');
+    expect([cache.space('dt_a', 'o') === space, space.dropped]).toEqual([false, true]);
+    cache.forgetIdle('dt_unknown');
+  });
+
   test('the sweep frees what is purged, and forgets purges only when no fetch began before them', async () => {
     const cache = new Cache(10_000_000);
     const space = cache.space('E1', 'o');
+    const purges = space.purges as PurgeIndex;
     for (let i = 0; i < 3000; i += 1) put(cache, space, `/a/${i}`, 10);
     const fetch: InFlight = { bornSeq: cache.seq };
     cache.takeOff(fetch);
@@ -62,11 +102,11 @@ describe('Cache', () => {
     for (let i = 0; i < 5; i += 1) await settled();
     expect(cache.objectCount).toBe(0);
     expect(cache.bytes).toBe(0);
-    expect(space.purges.size).toBe(1);
+    expect(purges.size).toBe(1);
     expect(put(cache, space, '/a/late', 10, fetch.bornSeq)).toBe(false);
     cache.land(fetch);
     for (let i = 0; i < 5; i += 1) await settled();
-    expect(space.purges.size).toBe(0);
+    expect(purges.size).toBe(0);
   });
 
   test('a dropped space keeps nothing, and nothing on its way gets in', async () => {

@@ -10,11 +10,13 @@ import { cipherText, securityPolicy } from '../../../../src/edge/tls/security-po
 import { TlsDirectory } from '../../../../src/edge/tls/tls-directory';
 import type { WebSite } from '../../../../src/snapshot/site';
 import { certificateSite, serverCertificate, testAuthority } from '../../../fixtures/certificates';
-import { site } from '../../../fixtures/site';
+import { site, termsOf } from '../../../fixtures/site';
 
 const secret = 'n'.repeat(32);
 const clock = new ManualClock(Date.now(), 0);
 const names = new Map<string, WebSite>();
+/** Certificates of tenants, by the name that viewers ask for. */
+const tenants = new Map<string, string>();
 let directory: TlsDirectory;
 let server: HttpServer;
 let asked: ViewerRequest[];
@@ -25,8 +27,9 @@ const hostOf = (policy: string): string => `${policy.toLowerCase().replace(/[._]
 
 beforeEach(async () => {
   names.clear();
+  tenants.clear();
   asked = [];
-  directory = new TlsDirectory(secret, (name) => names.get(name) ?? null, clock);
+  directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name, tenants.get(name)), clock);
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate(['*.sites.test']), secret))).toBeNull();
   for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true } }));
@@ -70,6 +73,18 @@ test('a request over HTTP/2', async () => {
   for await (const piece of stream) text += String(piece);
   session.destroy();
   expect(text).toBe('over 2');
+});
+test('a tenant\'s certificate is shown for the names it covers, its site\'s for all others', async () => {
+  const tls = { certificate: 'own', policy: 'TLSv1.2_2021', http2: true };
+  for (const name of ['a.sites.test', 'b.sites.test', 'c.sites.test', 'd.sites.test']) names.set(name, site({ tls }));
+  expect(directory.put(certificateSite('ones', serverCertificate(['a.sites.test', '*.b.sites.test']), secret))).toBeNull();
+  expect(directory.put(certificateSite('wild', serverCertificate(['*.sites.test', 'wild.test']), secret))).toBeNull();
+  for (const [name, certificate] of [['a.sites.test', 'ones'], ['b.sites.test', 'ones'], ['c.sites.test', 'wild'], ['d.sites.test', 'not-there']] as const) tenants.set(name, certificate);
+  const shown = async (servername: string): Promise<string | undefined> => (await shake({ servername })).getPeerCertificate().subjectaltname;
+  expect(await shown('a.sites.test')).toBe('DNS:a.sites.test, DNS:*.b.sites.test');
+  expect(await shown('b.sites.test')).toBe('DNS:*.sites.test');
+  expect(await shown('c.sites.test')).toBe('DNS:*.sites.test, DNS:wild.test');
+  expect(await shown('d.sites.test')).toBe('DNS:*.sites.test');
 });
 test('the certificate is the site\'s; names that no site has get the default one', async () => {
   const subject = async (servername: string): Promise<string | undefined> => (await shake({ servername, checkServerIdentity: () => undefined })).getPeerCertificate().subjectaltname;
