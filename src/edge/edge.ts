@@ -131,7 +131,7 @@ function keysFor(sites: SiteTable, site: StreamingSite): ReadonlyMap<string, Vie
  * A connection serves the names that its certificate, protocol floor and ciphers were agreed for, and no others: a viewer
  * must not reach a site around that site's own terms (RFC 9110 section 15.5.20).
  */
-function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
+export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, identity: Identity): RequestHandler {
   return (exchange) => {
     const { tls: agreed, host, httpVersion } = exchange.request;
     if (agreed === undefined || tls.covers(agreed.terms, host, httpVersion)) {
