@@ -16,8 +16,8 @@ type Role = (typeof roles)[number];
 
 /** sysexits.h EX_CONFIG: the same start would fail again until a person changes something. */
 const exitMisconfigured = 78;
-/** How long closing may take before the process gives up on politeness. */
-const closeMsMax = 15_000;
+/** How long closing may take, beyond the time that viewers are given, before the process gives up on politeness. */
+const closeMsMax = 10_000;
 
 // Each process loads only its own code: an edge has no Prisma in memory, and starts the faster for it.
 async function start(role: Role, config: Config, log: Log): Promise<Service> {
@@ -112,7 +112,7 @@ async function run(): Promise<void> {
     log.info('ready');
     await stop;
     // Timers and sockets of libraries may outlive a close; what has not ended by then is ended.
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), closeMsMax).unref();
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), config.drainMs + closeMsMax).unref();
     await service.close();
     if (process.connected) process.disconnect();
     log.info('closed');

@@ -22,7 +22,8 @@ const restartMsMax = 10_000;
 /** A child that ran so long starts again without delay. */
 const steadyMs = 30_000;
 const startMsMax = 120_000;
-const closeMsMax = 10_000;
+/** Beyond the time that viewers are given. */
+const closeMsMax = 8_000;
 const healthTimeoutMs = 5_000;
 /** What one tries first is in front of something that runs beside it. */
 const thisMachine = '127.0.0.0/8, ::1';
@@ -56,7 +57,7 @@ export async function startAll({ config, log, clock }: AllParts): Promise<Servic
     const control = [new Child('api', 'api', shared, log, clock), new Child('worker', 'worker', shared, log, clock)];
     const nodeParts = { config, shared, log, clock };
     const nodes = [...edgesOf(nodeParts), nodeOf('router', 'router-1', {}, nodeParts)];
-    services.push({ close: async () => { await Promise.all([...control, ...nodes].map((child) => child.close())); } });
+    services.push({ close: async () => { await Promise.all([...control, ...nodes].map((child) => child.close(config.drainMs + closeMsMax))); } });
     await Promise.all(control.map((child) => child.start()));
     await Promise.all(nodes.map((node) => node.start()));
     await healthy(config);
@@ -105,7 +106,7 @@ class Child {
     if (failure !== null) throw new Fault('child-failed', 'machine', failure);
   }
 
-  async close(): Promise<void> {
+  async close(withinMs: number): Promise<void> {
     this.closed = true;
     this.stopWaiting.abort();
     const child = this.process;
@@ -113,7 +114,7 @@ class Child {
     const gone = new Promise<void>((resolve) => { child.once('exit', () => resolve()); });
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), closeMsMax);
+    const killer = setTimeout(() => child.kill('SIGKILL'), withinMs);
     await gone;
     clearTimeout(killer);
   }

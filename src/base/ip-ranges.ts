@@ -19,6 +19,16 @@ export function canonicalAddress(text: string): string | null {
 /** What a listener on all addresses is bound to; nobody can be sent there. @param address in canonical spelling */
 export const isAnyAddress = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
+/** Whose connections are counted together: an address, or the IPv6 network of 64 bits that one household has, its four groups written out. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [before = '', after] = address.split('::');
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  const zeros = after === undefined ? [] : Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}
+
 /** One range: all addresses that share `bits` with `address`. */
 export interface IpRange { readonly address: string; readonly bits: number; readonly family: 'ipv4' | 'ipv6' }
 

@@ -22,7 +22,7 @@ import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
-import { startHttpServer } from './http/server';
+import { startHttpServer, type HttpServer } from './http/server';
 import { Identity } from './identity';
 import type { OriginFetch } from './origin-fetch';
 import { Origins } from './origins';
@@ -39,6 +39,8 @@ import type { ShieldTier } from './shield/tier';
 import { SiteTable } from './sites';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
+import { defaultWebSocketTimes } from './websocket/limits';
+import { WebSockets } from './websocket/websockets';
 
 export interface EdgeParts {
   readonly config: Config;
@@ -48,8 +50,8 @@ export interface EdgeParts {
   readonly load?: () => number;
 }
 
-/** How long answers under way may take once the process is asked to end. */
-const drainMs = 5_000;
+/** How long those that were told to go may take for it. */
+const farewellMs = 1_000;
 /** Bodies compressed at once: each takes about 1 MB, and they share Node's four threads. */
 const compressedAtOnceMax = 64;
 
@@ -72,11 +74,12 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const tier: ShieldTier = {
     marks: new Marks(config.nodeSecret), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
   };
+  const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   let rtmp: RtmpServer | null = null;
   const flow = new Flow({
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
-    compressors: new Compressors(compressedAtOnceMax), objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
+    compressors: new Compressors(compressedAtOnceMax), webSockets, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
     rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on', tier,
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
@@ -84,7 +87,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
+  const started: Service[] = [{ close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const accessLog = await AccessLog.start({
       dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
@@ -101,10 +104,13 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       proxies: { proxyProtocol: rangesOf(config, 'proxyProtocolFrom'), forwarded: rangesOf(config, 'forwardedFrom') },
       malformed: (status: number) => denialPage(status, status === 413 ? 'request-too-large' : 'malformed-request', identity.requestId()),
     };
+    const listeners: HttpServer[] = [];
+    // Both at once: neither takes anybody while the other waits for its last viewer.
+    started.push({ close: async () => { await Promise.all([webSockets.drain(config.drainMs), ...listeners.map((one) => one.close(config.drainMs + farewellMs))]); } });
     const server = await startHttpServer({ ...shared, port: config.httpPort, handler: flow.handle });
-    started.push({ close: () => server.close(drainMs) });
+    listeners.push(server);
     const secure = await startHttpServer({ ...shared, port: config.httpsPort, setting: 'EDGEFRONT_HTTPS_PORT', handler: onlyWhereAgreed(flow.handle, tls, identity), tls });
-    started.push({ close: () => secure.close(drainMs) });
+    listeners.push(secure);
     rtmp = await startRtmpServer({
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });

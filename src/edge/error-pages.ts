@@ -3,8 +3,9 @@
 import type { Readable } from 'node:stream';
 import { assert } from '../base/assert';
 import { without, type Fields } from '../protocol/http/fields';
+import type { ErrorCode } from '../protocol/http/http2-frames';
 import type { WebSite } from '../snapshot/site';
-import { HeadBlock, type BodySink, type Exchange, type ViewerRequest } from './http/exchange';
+import { HeadBlock, type BodySink, type Exchange, type Tunnel, type ViewerRequest } from './http/exchange';
 import type { Admitted } from './flow-parts';
 import type { Outcome } from './outcome';
 import type { CompiledBehavior } from './sites';
@@ -64,6 +65,7 @@ class PageExchange implements Exchange {
     this.routedAtMs = viewer.routedAtMs;
     this.request = {
       ...plain(request), method: request.method === 'HEAD' ? 'HEAD' : 'GET', path: page.path, query: null, fields: without(request.fields, notForThePage), hasBody: false, bodyBytes: 0,
+      webSocket: false,
     };
   }
 
@@ -85,6 +87,12 @@ class PageExchange implements Exchange {
   }
 
   inform(status: number, fields: Fields): void { this.viewer.inform(status, fields); }
+
+  abort(code: ErrorCode): void { this.viewer.abort(code); }
+
+  openTunnel(): Tunnel {
+    assert(false, 'a request for an error page asks for no WebSocket');
+  }
 
   body(): Readable {
     assert(false, 'a request for an error page has no body');

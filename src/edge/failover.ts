@@ -6,7 +6,7 @@ import type { SiteOrigin } from '../snapshot/site';
 import type { BodySource } from './cache/body';
 import type { FlowParts } from './flow-parts';
 import type { ViewerRequest } from './http/exchange';
-import { originRequest, type Audience } from './origin-request';
+import { originRequest, type Audience, type OriginRequest } from './origin-request';
 import type { OriginListener, ShieldWord } from './origins';
 import { askShield } from './shield/asking';
 import type { CompiledBehavior } from './sites';
@@ -20,6 +20,8 @@ export interface Asking {
   readonly audience: Audience;
   /** Fields of this edge's own: what validators it has, which range it wants. */
   readonly conditions: Fields;
+  /** Asks for a WebSocket, and hears of the request as each origin gets it; left out: for an ordinary answer. */
+  readonly webSocket?: (sent: OriginRequest) => void;
   readonly body: Readable | null;
   /** True while a second origin may be asked: the request changes nothing, all of it is still there, and somebody wants the answer. */
   mayGoOn(): boolean;
@@ -56,6 +58,10 @@ function askMember(context: AskingContext, asking: Asking, listener: OriginListe
       listener.onHead(status, fields, source, shield);
     },
     onData: (piece) => { if (!turnedAway) listener.onData(piece); },
+    onSwitched: (fields, socket) => {
+      headHeard = true;
+      listener.onSwitched?.(fields, socket);
+    },
     onEnd: () => { if (!turnedAway) listener.onEnd(); },
     onError: (fault: Fault) => { if (!turnedAway && (headHeard || !failover())) listener.onError(fault); },
   });
@@ -67,8 +73,10 @@ function askOne(context: AskingContext, asking: Asking, origin: SiteOrigin, list
   const direct = (): void => {
     const request = originRequest(asking.request, asking.path, asking.compiled, origin, asking.audience, identity, identity.requestId());
     request.fields.push(...asking.conditions);
-    origins.send(origin, request, asking.body, listener);
+    asking.webSocket?.(request);
+    origins.send(origin, asking.webSocket === undefined ? request : { ...request, upgrade: 'websocket' }, asking.body, listener);
   };
-  if (origin.shield === null || tier === undefined) direct();
+  // A WebSocket is nothing that another edge could have, and one edge more that could lose it.
+  if (origin.shield === null || tier === undefined || asking.webSocket !== undefined) direct();
   else askShield(context, tier, { asking, origin, region: origin.shield, direct }, listener);
 }

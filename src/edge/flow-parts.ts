@@ -14,6 +14,7 @@ import type { CacheRules } from './rules';
 import type { ShieldTier } from './shield/tier';
 import type { CompiledBehavior, SiteTable } from './sites';
 import type { Exchange } from './http/exchange';
+import type { WebSockets } from './websocket/websockets';
 
 /** What the edge hands in. */
 export interface FlowParts {
@@ -26,6 +27,7 @@ export interface FlowParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly compressors: Compressors;
+  readonly webSockets: WebSockets;
   readonly objectBytesMax: number;
   readonly rules: CacheRules;
   /** Left out: this edge is alone, asks every origin itself and stands in for none. */

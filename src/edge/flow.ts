@@ -25,6 +25,7 @@ import { trialAnswer, withoutTrialCookie } from './trial';
 import { isUnshared } from './unshared';
 import { selectedKey } from './variants';
 import { withViewerFields } from './viewer-fields';
+import { openWebSocket } from './websocket/opening';
 import { plain, type Wanted } from './wanted';
 
 export class Flow {
@@ -107,8 +108,10 @@ export class Flow {
   private answer(admitted: Admitted): void {
     const { exchange, compiled } = admitted;
     const { request } = exchange;
-    if (isShared(request, compiled)) this.lookUp(admitted);
+    // Guide, distribution-working-with.websockets: nothing of it is ever cached.
+    if (request.webSocket !== true && isShared(request, compiled)) this.lookUp(admitted);
     else if (loops(request, this.context.identity)) this.context.refusals.deny(exchange, compiled, 403, 'loop');
+    else if (request.webSocket === true) openWebSocket(this.context, admitted);
     else this.pass(admitted, compiled.cached.has(request.method) ? 'bypass' : 'method');
   }
 

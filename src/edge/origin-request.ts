@@ -14,6 +14,8 @@ export interface OriginRequest {
   readonly target: string;
   readonly fields: string[];
   readonly secure: boolean;
+  /** The protocol that the connection is to switch to, which Connection and Upgrade then say. */
+  readonly upgrade?: 'websocket';
 }
 
 /** Connection-specific fields (RFC 9110 section 7.6.1) and framing, which each connection makes for itself. */

@@ -1,6 +1,8 @@
 // Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
 import { Pool, type buildConnector, type Dispatcher } from 'undici';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import { assert } from '../base/assert';
 import { codeOf, Fault } from '../base/fault';
 import type { Clock } from '../base/clock';
 import type { Log } from '../base/log';
@@ -28,8 +30,8 @@ const keylessMax = 1_000;
 
 export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved';
 
-/** Interim answers that are not for viewers: they are about one connection (RFC 9110 section 15.2). */
-const connectionInformation: ReadonlySet<number> = new Set([100, 101]);
+/** An interim answer that is not for viewers: it is about one connection (RFC 9110 section 15.2). */
+const CONTINUE = 100;
 
 /** What an edge that stands in for an origin says of an answer. */
 export interface ShieldWord {
@@ -48,6 +50,8 @@ export interface OriginListener {
   onData(piece: Buffer): void;
   onEnd(): void;
   onError(fault: Fault): void;
+  /** In place of `onHead`, and last: the connection switched to what `request.upgrade` says, with these fields, and is the listener's. */
+  onSwitched?(fields: Fields, socket: Socket): void;
 }
 
 export interface OriginsParts {
@@ -140,7 +144,7 @@ export class Origins implements Service {
     };
     const handler = new ResponseHandler(listener, failed, origin.completionTimeoutS, () => { entry.queued -= 1; });
     entry.pool.dispatch(
-      { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false },
+      { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false, upgrade: request.upgrade ?? null },
       handler,
     );
     return () => handler.giveUp();
@@ -242,8 +246,13 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status === 101) {
+      // Without Upgrade, or nobody asked for it: what follows is no HTTP, and nothing else that is known (RFC 9110 section 15.2.2).
+      controller.abort(new Fault('origin-misbehaved', 'origin', 'the origin switched to no protocol that was asked for'));
+      return;
+    }
     if (status < 200) {
-      if (!connectionInformation.has(status)) this.listener.onInformation(status, fieldsOf(controller.rawHeaders as Buffer[]));
+      if (status !== CONTINUE) this.listener.onInformation(status, fieldsOf(controller.rawHeaders as Buffer[]));
       return;
     }
     this.headSeen = true;
@@ -260,6 +269,15 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
       },
       abort: () => controller.abort(unwanted()),
     }, null);
+  }
+
+  onRequestUpgrade(controller: Dispatcher.DispatchController, _status: number, _headers: unknown, duplex: Duplex): void {
+    const socket = duplex as Socket;
+    // undici took its own away, and until somebody listens an error would end the process.
+    socket.on('error', () => {});
+    assert(this.listener.onSwitched !== undefined, 'a listener that asks for a switch hears of it');
+    if (this.finish()) this.listener.onSwitched(fieldsOf(controller.rawHeaders as Buffer[]), socket);
+    else socket.destroy();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {

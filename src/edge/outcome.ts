@@ -15,6 +15,18 @@ export interface Outcome {
   readonly forwarded: Forwarded | null;
   /** Why it was refused, or why the origin's answer was not stored. */
   readonly reason: Denial | NotStored | null;
+  /** What went through after the switch to a WebSocket; left out until that is over, and where there was none. */
+  readonly relayed?: Relayed;
+}
+
+/** The life of a WebSocket. */
+export interface Relayed {
+  /** From the viewer, and to it. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly lastedMs: number;
+  /** Who ended it first: a side, in order or not, this edge because nothing came from the origin, or because it goes down. */
+  readonly end: 'viewer' | 'origin' | 'idle' | 'going-away';
 }
 
 const outcome = (result: Result, forwarded: Forwarded | null, reason: Outcome['reason']): Outcome => ({ result, forwarded, reason });
@@ -44,6 +56,11 @@ export function missOutcome(status: number, forwarded: Forwarded, reason: NotSto
 /** As X-Cache says it: of the layers of its cache CloudFront tells in its logs only (guide: origin-shield, AccessLogs). */
 export const cacheResult = (result: Result): Exclude<Result, 'OriginShieldHit'> => result === 'OriginShieldHit' ? 'Hit' : result;
 
+const refusalResults: Partial<Record<Denial, Result>> = { 'too-many-of-address': 'LimitExceeded', 'edge-full': 'CapacityExceeded' };
+
 export function refusalOutcome(denial: Denial): Outcome {
-  return outcome('Error', null, denial);
+  return outcome(refusalResults[denial] ?? 'Error', null, denial);
 }
+
+/** A WebSocket that is over; it was a miss as any answer of the origin. */
+export const relayedOutcome = (relayed: Relayed): Outcome => ({ ...missOutcome(101, 'bypass', null), relayed });

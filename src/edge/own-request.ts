@@ -43,11 +43,7 @@ export class OwnRequest implements Exchange {
         return true;
       },
       end: () => this.end(),
-      abort: () => {
-        if (this.finished) return;
-        this.finished = true;
-        this.listener.onError(new Fault('answer-broken', 'origin', 'the answer broke off', { retry: true }));
-      },
+      abort: () => this.abort(),
       onDrain: null,
     };
     this.head(block, extra, bodyBytes);
@@ -56,6 +52,16 @@ export class OwnRequest implements Exchange {
 
   inform(): void {}
 
+  abort(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.listener.onError(new Fault('answer-broken', 'origin', 'the answer broke off', { retry: true }));
+  }
+
+  openTunnel(): never {
+    throw new AssertionFailed('a request of our own asks for no WebSocket');
+  }
+
   body(): never {
     throw new AssertionFailed('a request of our own has no body');
   }
@@ -63,7 +69,7 @@ export class OwnRequest implements Exchange {
   private head(block: HeadBlock, extra: Fields, bodyBytes: number | null): void {
     assert(!this.finished, 'a request is answered once');
     const length = bodyBytes === null ? [] : ['content-length', String(bodyBytes)];
-    this.listener.onHead(block.status, [...block.fields, ...extra, ...length], { pause: () => {}, resume: () => {}, abort: () => this.abort() }, null);
+    this.listener.onHead(block.status, [...block.fields, ...extra, ...length], { pause: () => {}, resume: () => {}, abort: () => this.drop() }, null);
   }
 
   private end(): void {
@@ -72,7 +78,8 @@ export class OwnRequest implements Exchange {
     this.listener.onEnd();
   }
 
-  private abort(): void {
+  /** Whoever asked wants no more of the answer. */
+  private drop(): void {
     if (this.finished) return;
     this.finished = true;
     this.onAbort?.();

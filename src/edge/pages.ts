@@ -6,7 +6,8 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop';
+  | 'access-closed' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop'
+  | 'websocket-malformed' | 'too-many-of-address' | 'edge-full';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'malformed-request': 'The request is not valid HTTP.',
@@ -27,6 +28,9 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'origin-unreachable': 'The origin could not be reached.',
   'origin-timeout': 'The origin did not answer in time.',
   'origin-misbehaved': 'The origin closed the connection or sent an invalid answer.',
+  'websocket-malformed': 'The request asks for a WebSocket, and is no opening handshake of one.',
+  'too-many-of-address': 'Too many WebSockets are open from this address.',
+  'edge-full': 'This service cannot take another WebSocket now.',
   'loop': 'The request has come through this service too often: its origin leads back to it.',
 };
 

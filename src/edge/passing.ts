@@ -70,7 +70,7 @@ function contentOf({ refusals }: FlowContext, { exchange, compiled }: Passed, on
 const digestsOfContent: ReadonlySet<string> = new Set(['content-md5', 'content-digest', 'digest', 'repr-digest']);
 
 /** The answer on its way to its one viewer. */
-class PassedAnswer implements OriginListener {
+export class PassedAnswer implements OriginListener {
   /** The viewer left before the head came. */
   gone = false;
   private body: StreamedBody | null = null;

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Fields } from '../../protocol/http/fields';
 import type { HeadBytes } from '../../protocol/http/answer-head';
 import type { PreparedBlock } from '../../protocol/http/hpack-encoder';
+import type { ErrorCode } from '../../protocol/http/http2-frames';
 import type { Outcome } from '../outcome';
 import type { ViewerTls } from '../tls/tls-gate';
 
@@ -30,6 +31,8 @@ export interface ViewerRequest {
   readonly peerAddress: string;
   /** What was agreed with whoever the connection is from; left out over plain HTTP. */
   readonly tls?: ViewerTls | undefined;
+  /** It asks for a WebSocket: a GET with RFC 6455's fields, whichever version of HTTP carried it and how. */
+  readonly webSocket?: boolean;
 }
 
 /**
@@ -48,12 +51,43 @@ export class HeadBlock {
 export interface BodySink {
   /** Takes a piece; false asks the writer to wait for `onDrain`. Pieces after the viewer left are dropped. */
   write(piece: Buffer): boolean;
-  /** The body is whole. If fewer bytes than announced were written, the connection is closed as if aborted. */
-  end(): void;
-  /** The body cannot be completed: the viewer must be able to tell (the connection or stream is reset). */
-  abort(): void;
+  /**
+   * The body is whole. If fewer bytes than announced were written, the connection is closed as if aborted.
+   * @param trailers sent over HTTP/2 only
+   */
+  end(trailers?: Fields): void;
+  /**
+   * The body cannot be completed: the viewer must be able to tell (the connection or stream is reset).
+   * @param code for HTTP/2; INTERNAL_ERROR if left out
+   */
+  abort(code?: ErrorCode): void;
   /** Called each time writing may go on after `write` said false. */
   onDrain: (() => void) | null;
+}
+
+/** A viewer's connection or stream after it left HTTP: bytes both ways, each of which ends by itself. */
+export interface Tunnel {
+  /** Takes a piece; false asks the writer to wait for `onDrain`. */
+  write(piece: Buffer): boolean;
+  /** Nothing more is written; what the viewer still sends is heard. */
+  end(): void;
+  /** Ends in order, behind what was written; the viewer is heard no more. */
+  close(): void;
+  /** Cuts it off so that the viewer can tell. */
+  reset(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** What comes out of a tunnel. `onGone` is the last, and comes once. */
+export interface TunnelListener {
+  onData(piece: Buffer): void;
+  /** The viewer sends nothing more. */
+  onEnd(): void;
+  /** Writing may go on after `write` said false. */
+  onDrain(): void;
+  /** Both ways are over. */
+  onGone(): void;
 }
 
 export interface Exchange {
@@ -64,7 +98,7 @@ export interface Exchange {
    * @param block stored fields
    * @param extra this answer's own fields, a flat list like Fields; may be empty
    * @param body null: no body, Content-Length 0 (left out for 204 and 304)
-   * @param bodyBytes for a HEAD request the length a GET would have (null: say none); otherwise ignored
+   * @param bodyBytes for a HEAD request the length a GET would have; null: say none, if the framing needs none; otherwise ignored
    */
   answer(block: HeadBlock, extra: Fields, body: Buffer | null, bodyBytes?: number | null): void;
   /**
@@ -74,8 +108,18 @@ export interface Exchange {
   begin(block: HeadBlock, extra: Fields, bodyBytes: number | null): BodySink;
   /** Sends an interim answer (1xx). Dropped for HTTP/1.0, which knows none, and once the answer has begun. */
   inform(status: number, fields: Fields): void;
-  /** The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it. */
-  body(): Readable;
+  /** Gives no answer: the stream is reset with `code`, an HTTP/1.1 connection cut off. */
+  abort(code: ErrorCode): void;
+  /**
+   * Answers with a switch to the protocol that `request.webSocket` says; 101 is said as each version of HTTP says it.
+   * @returns null when the viewer left or did not wait for the answer; it is not answered then, and its connection ends with whatever answers it
+   */
+  openTunnel(block: HeadBlock, extra: Fields, listener: TunnelListener): Tunnel | null;
+  /**
+   * The request's body; call once at most, and only when `request.hasBody`. Errors when the viewer leaves or misframes it.
+   * @param pace `open`: pieces may be any time apart
+   */
+  body(pace?: 'steady' | 'open'): Readable;
   /** Monotonic time at which it was handled, set where a behaviour's answers tell how long they took; else 0. */
   routedAtMs: number;
   /** Monotonic time until which the answer may be reused, set when it is one that is stored; else 0. */

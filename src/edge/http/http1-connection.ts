@@ -9,13 +9,14 @@ import { without, type Fields } from '../../protocol/http/fields';
 import { parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
 import { HEAD_BYTES_MAX } from '../../protocol/http/request-rules';
 import type { ConnectionHost, Peer, ViewerConnection } from './connection-host';
-import type { ViewerRequest } from './exchange';
+import type { Tunnel, TunnelListener, ViewerRequest } from './exchange';
 import { Http1Exchange, type ExchangeLine } from './http1-exchange';
+import { Http1Tunnel } from './http1-tunnel';
 import { Output } from './output';
 import { RequestBody } from './request-body';
 import { viewerAddress } from './viewer-address';
 
-type Mode = 'head' | 'body' | 'answering' | 'draining' | 'lingering' | 'closed';
+type Mode = 'head' | 'body' | 'answering' | 'tunnel' | 'draining' | 'lingering' | 'closed';
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
 const LF = 0x0a;
@@ -47,6 +48,7 @@ interface Incoming {
  *   head       reading a request's head; no exchange is open. The only mode in which a request can begin.
  *   body       an exchange is open and its request's body is not complete
  *   answering  an exchange is open and nothing more is expected for it
+ *   tunnel     left HTTP for another protocol: what comes goes to the tunnel's listener as it is
  *   draining   the exchange was answered before its body was complete; the rest of the body is read and dropped
  *   lingering  our side is ended; what still comes is dropped unparsed until the viewer ends its side or time is up
  *   closed     the socket is gone
@@ -72,6 +74,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
   private exchange: Http1Exchange | null = null;
   private incoming: Incoming | null = null;
   private memo: FieldSection | null = null;
+  private tunnel: Http1Tunnel | null = null;
 
   constructor(private readonly host: ConnectionHost, private readonly socket: Socket, private readonly peer: Peer) {
     this.deadlineMs = host.nowMs + host.limits.idleMs;
@@ -115,6 +118,21 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
     this.host.log.debug('viewer-aborted', { address: this.peer.address });
     // A reset: a viewer must not take the end of the connection for the end of the body (RFC 9112 section 8).
     this.output.abort();
+  }
+
+  openTunnel(listener: TunnelListener): Tunnel | null {
+    assert(this.mode === 'answering', 'a request without content may leave HTTP, and no other');
+    // RFC 6455 section 4.1: a client waits for the answer. What came before it was meant for HTTP, or for somebody else's parser.
+    if (this.unused > 0 || this.inputEnded || this.unreadable) {
+      this.unreadable = true;
+      this.input = null;
+      return null;
+    }
+    this.exchange = null;
+    this.memo = null;
+    this.tunnel = new Http1Tunnel(this.socket, this.output, () => this.leave(), listener);
+    this.enter('tunnel');
+    return this.tunnel;
   }
 
   readBody(): Readable {
@@ -162,6 +180,10 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
   // ---- what the socket says ----
 
   private onData(chunk: Buffer): void {
+    if (this.mode === 'tunnel') {
+      this.tunnel?.listener.onData(chunk);
+      return;
+    }
     if (this.mode === 'lingering' || this.unreadable) {
       this.lingeredBytes += chunk.length;
       if (this.lingeredBytes > this.host.limits.lingerBytesMax) this.socket.destroy();
@@ -178,6 +200,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
 
   private onEnd(): void {
     this.inputEnded = true;
+    if (this.mode === 'tunnel') this.tunnel?.listener.onEnd();
     this.advance();
   }
 
@@ -188,10 +211,12 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
     this.output.discard();
     this.incoming?.reader?.destroy(new Fault('viewer-left', 'caller', 'the viewer left before its request was whole'));
     this.incoming = null;
-    const { exchange } = this;
+    const { exchange, tunnel } = this;
     this.exchange = null;
+    this.tunnel = null;
     this.host.gone(this);
     exchange?.left();
+    tunnel?.listener.onGone();
   }
 
   private onBodyWanted(): void {
@@ -220,6 +245,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       case 'draining':
       case 'lingering': this.socket.destroy(); return;
       case 'answering':
+      case 'tunnel':
       case 'closed': return;
     }
   }
@@ -252,6 +278,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       case 'answering':
         if (this.unreadable) this.input = null;
         return false;
+      case 'tunnel':
       case 'lingering':
       case 'closed':
         this.input = null;
@@ -288,8 +315,14 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       this.refuse(417, 'expectation-unknown');
       return;
     }
+    const webSocket = section.webSocket && http11 && !hasBody && head.method === 'GET';
+    // As `openTunnel` has it, known before anybody is asked.
+    if (webSocket && this.unused > 0) {
+      this.refuse(400, 'websocket-not-awaited');
+      return;
+    }
     if (hasBody) this.incoming = this.incomingOf(section, http11);
-    const exchange = new Http1Exchange(this, this.requestOf(head, hasBody));
+    const exchange = new Http1Exchange(this, this.requestOf(head, hasBody, webSocket));
     this.exchange = exchange;
     this.enter(hasBody ? 'body' : 'answering');
     this.host.handler(exchange);
@@ -305,7 +338,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
     };
   }
 
-  private requestOf(head: RequestHead, hasBody: boolean): ViewerRequest {
+  private requestOf(head: RequestHead, hasBody: boolean, webSocket: boolean): ViewerRequest {
     return {
       method: head.method,
       path: head.path,
@@ -320,6 +353,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       remotePort: this.peer.port,
       peerAddress: this.peer.address,
       tls: this.peer.tls,
+      webSocket,
     };
   }
 
@@ -396,6 +430,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
         return;
       case 'draining': this.leave(); return;
       case 'answering':
+      case 'tunnel':
       case 'lingering':
       case 'closed': return;
     }
@@ -458,6 +493,10 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
         break;
       case 'answering':
         assert(this.exchange !== null && this.incoming === null, 'nothing is expected while answering');
+        this.deadlineMs = Infinity;
+        break;
+      case 'tunnel':
+        assert(this.exchange === null && this.incoming === null && this.tunnel !== null, 'a tunnel is no exchange');
         this.deadlineMs = Infinity;
         break;
       case 'draining':

@@ -4,7 +4,7 @@ import { assert } from '../../base/assert';
 import { fieldLines, hasField, headBytes, isBodiless, type HeadBytes } from '../../protocol/http/answer-head';
 import { CHUNK_END, chunkStart, LAST_CHUNK } from '../../protocol/http/chunked';
 import type { Fields } from '../../protocol/http/fields';
-import type { BodySink, Exchange, HeadBlock, ViewerRequest } from './exchange';
+import type { BodySink, Exchange, HeadBlock, Tunnel, TunnelListener, ViewerRequest } from './exchange';
 import type { Outcome } from '../outcome';
 import type { Output } from './output';
 
@@ -19,10 +19,15 @@ export interface ExchangeLine {
   answered(close: boolean): void;
   /** The answer cannot be completed. */
   abort(): void;
+  /** The connection leaves HTTP; null when the viewer did not wait for that. */
+  openTunnel(listener: TunnelListener): Tunnel | null;
   readBody(): Readable;
   /** A bug of ours that the viewer must not suffer silently from. */
   complain(event: string): void;
 }
+
+/** RFC 9110 section 7.8, RFC 6455 section 4.2.2. */
+const SWITCH_LINES = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
 
 const headOf = (block: HeadBlock): HeadBytes => block.http1 ??= headBytes(block.status, block.fields);
 
@@ -71,6 +76,23 @@ export class Http1Exchange implements Exchange {
     if (this.started || this.finished || this.request.httpVersion === '1.0') return;
     this.line.output.addAnswer(headBytes(status, fields).bytes, '\r\n', null);
     this.line.output.flush();
+  }
+
+  abort(): void {
+    if (!this.start()) return;
+    this.finished = true;
+    this.line.abort();
+  }
+
+  openTunnel(block: HeadBlock, extra: Fields, listener: TunnelListener): Tunnel | null {
+    assert(block.status === 101, 'a connection leaves HTTP with a 101');
+    const tunnel = this.finished ? null : this.line.openTunnel(listener);
+    if (tunnel === null) return null;
+    this.started = this.finished = true;
+    const head = headOf(block);
+    this.line.output.addAnswer(head.bytes, `${fieldLines(extra)}${SWITCH_LINES}${head.dated ? '' : this.line.dateLine}\r\n`, null);
+    this.line.output.flushSoon();
+    return tunnel;
   }
 
   body(): Readable {

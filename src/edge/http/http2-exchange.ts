@@ -3,10 +3,12 @@ import type { Readable } from 'node:stream';
 import { assert } from '../../base/assert';
 import { hasField, isBodiless } from '../../protocol/http/answer-head';
 import { contentLengthText, fieldBlockText, fieldsBlockText, prepareBlock, type PreparedBlock } from '../../protocol/http/hpack-encoder';
-import type { Fields } from '../../protocol/http/fields';
+import { without, type Fields } from '../../protocol/http/fields';
+import { ErrorCode } from '../../protocol/http/http2-frames';
 import type { Outcome } from '../outcome';
-import type { BodySink, Exchange, HeadBlock, ViewerRequest } from './exchange';
+import type { BodySink, Exchange, HeadBlock, Tunnel, TunnelListener, ViewerRequest } from './exchange';
 import { http2Limits } from './http2-limits';
+import { Http2Tunnel } from './http2-tunnel';
 import type { Http2Stream } from './http2-stream';
 
 /** What an exchange needs of its connection. */
@@ -19,11 +21,16 @@ export interface AnswerLine {
   sendHead(stream: Http2Stream, block: Buffer, text: string): void;
   /** Something of the stream waits to be sent. */
   sendPending(stream: Http2Stream): void;
-  /** The answer cannot be completed. */
-  abortAnswer(stream: Http2Stream): void;
+  /** The answer cannot be completed, or there is none. */
+  abortAnswer(stream: Http2Stream, code: ErrorCode): void;
+  /** Nothing more is sent or wanted of a stream whose end was sent. */
+  release(stream: Http2Stream): void;
   readBody(stream: Http2Stream): Readable;
   complain(event: string): void;
 }
+
+/** RFC 8441 section 5: Sec-WebSocket-Key and Sec-WebSocket-Accept are not used. */
+const ofUpgradesOnly: ReadonlySet<string> = new Set(['sec-websocket-accept']);
 
 const blockOf = (block: HeadBlock): PreparedBlock => block.http2 ??= prepareBlock(block.status, block.fields);
 const NOTHING = '';
@@ -37,6 +44,8 @@ export class Http2Exchange implements Exchange {
   finished = false;
   /** The sink of an answer whose body follows. */
   private sink: Http2Sink | null = null;
+  /** What became of an extended CONNECT. */
+  tunnel: Http2Tunnel | null = null;
   private started = false;
   private bodyTaken = false;
 
@@ -46,7 +55,7 @@ export class Http2Exchange implements Exchange {
     if (!this.start()) return;
     const bodiless = isBodiless(block.status);
     const headOnly = bodiless || this.request.method === 'HEAD';
-    const announced = headOnly && bodyBytes !== undefined ? bodyBytes : body?.length ?? (headOnly ? null : 0);
+    const announced = headOnly && bodyBytes !== undefined ? bodyBytes : body?.length ?? (headOnly || bodyBytes === null ? null : 0);
     const prepared = blockOf(block);
     const text = this.headText(prepared, extra, bodiless ? null : announced);
     this.finished = true;
@@ -70,21 +79,48 @@ export class Http2Exchange implements Exchange {
     this.line.sendHead(this.stream, prepareBlock(status, fields).bytes, NOTHING);
   }
 
-  body(): Readable {
+  abort(code: ErrorCode): void {
+    if (!this.start()) return;
+    this.finished = true;
+    this.line.abortAnswer(this.stream, code);
+  }
+
+  openTunnel(block: HeadBlock, extra: Fields, listener: TunnelListener): Tunnel | null {
+    if (!this.start()) return null;
+    this.finished = true;
+    const prepared = prepareBlock(200, without(block.fields, ofUpgradesOnly));
+    this.line.sendHead(this.stream, prepared.bytes, this.headText(prepared, extra, null));
+    this.stream.keepOpen();
+    this.tunnel = new Http2Tunnel(this.stream, this.line, listener);
+    return this.tunnel;
+  }
+
+  body(pace: 'steady' | 'open' = 'steady'): Readable {
     assert(this.request.hasBody && !this.bodyTaken, 'body() is called once, and only when there is one');
     this.bodyTaken = true;
+    if (pace === 'open') this.stream.keepOpen();
     return this.line.readBody(this.stream);
   }
 
   /** The viewer left, or cancelled this stream. */
   left(): void {
+    this.tunnel?.gone();
     if (this.finished) return;
     this.finished = true;
     this.onAbort?.();
   }
 
   /** Some of what waited was sent. */
-  drained(): void { this.sink?.drained(); }
+  drained(): void {
+    this.sink?.drained();
+    this.tunnel?.drained();
+  }
+
+  /** The end of the answer was written. */
+  endSent(): void {
+    if (this.tunnel === null) this.line.release(this.stream);
+    else this.tunnel.endSent();
+  }
 
   /** False when the viewer left before: the answer is dropped. */
   private start(): boolean {
@@ -126,21 +162,21 @@ export class Http2Sink implements BodySink {
     return !this.refused;
   }
 
-  end(): void {
+  end(trailers: Fields = []): void {
     if (this.exchange.finished) return;
     if (typeof this.left === 'number' && this.left > 0) {
       this.abort();
       return;
     }
     this.exchange.finished = true;
-    this.exchange.stream.endBehindPending();
+    this.exchange.stream.endBehindPending(fieldsBlockText(trailers));
     this.line.sendPending(this.exchange.stream);
   }
 
-  abort(): void {
+  abort(code: ErrorCode = ErrorCode.internalError): void {
     if (this.exchange.finished) return;
     this.exchange.finished = true;
-    this.line.abortAnswer(this.exchange.stream);
+    this.line.abortAnswer(this.exchange.stream, code);
   }
 
   drained(): void {

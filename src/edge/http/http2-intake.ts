@@ -1,9 +1,11 @@
 // What a new stream's header block makes: an exchange for the handler, an answer at once, or an error of the stream.
+import { randomBytes } from 'node:crypto';
 import { ErrorCode, streamProblem, type FrameProblem } from '../../protocol/http/http2-frames';
 import type { HpackBlock } from '../../protocol/http/hpack-decoder';
 import { requestOf, type Http2RequestHead } from '../../protocol/http/http2-request';
 import { defaultPriority, parsePriority, type Priority } from '../../protocol/http/priority';
 import { refuse } from '../../protocol/http/request-rules';
+import { without, type Fields } from '../../protocol/http/fields';
 import type { ConnectionHost, Peer } from './connection-host';
 import type { ViewerRequest } from './exchange';
 import { Http2Exchange, type AnswerLine } from './http2-exchange';
@@ -19,9 +21,17 @@ export interface Opened {
   readonly refusal: { readonly status: number; readonly reason: string } | null;
 }
 
-type HeadParts = Pick<Http2RequestHead, 'method' | 'path' | 'query' | 'host' | 'fields' | 'contentLength'>;
+type HeadParts = Pick<Http2RequestHead, 'method' | 'path' | 'query' | 'host' | 'fields' | 'contentLength' | 'webSocket'>;
 /** Stands for a request that was refused unread. */
-const nothingAsked: HeadParts = { method: 'GET', path: '/', query: null, host: '', fields: [], contentLength: null };
+const nothingAsked: HeadParts = { method: 'GET', path: '/', query: null, host: '', fields: [], contentLength: null, webSocket: false };
+
+/** A connection's own, for each hop to say (RFC 8441 section 5). */
+const ofUpgradesOnly: ReadonlySet<string> = new Set(['sec-websocket-key', 'sec-websocket-accept']);
+
+/** What an HTTP/1.1 client would send for the same WebSocket (RFC 6455 section 4.1). */
+function asUpgrade(fields: Fields): Fields {
+  return [...without(fields, ofUpgradesOnly), 'sec-websocket-key', randomBytes(16).toString('base64')];
+}
 
 export class RequestIntake {
   /** PRIORITY_UPDATEs of streams that are yet to come. */
@@ -46,6 +56,7 @@ export class RequestIntake {
     if (head.kind === 'refusal') return this.opened(stream, nothingAsked, false, head);
     // RFC 9110 section 10.1.1.
     if (head.expectation === 'unknown') return this.opened(stream, nothingAsked, false, { status: 417, reason: 'expectation-unknown' });
+    if (head.webSocket) return this.opened(stream, { ...head, fields: asUpgrade(head.fields) }, false, null);
     const hasBody = !endStream && head.contentLength !== 0;
     stream.awaitsContinue = hasBody && head.expectation === '100-continue';
     return this.opened(stream, head, hasBody, null);
@@ -74,6 +85,7 @@ export class RequestIntake {
       remotePort: port,
       peerAddress: address,
       tls,
+      webSocket: head.webSocket,
     };
   }
 

@@ -10,6 +10,8 @@ export interface SendListener {
   sent(stream: Http2Stream): void;
   /** One DATA frame was written. */
   dataSent(): void;
+  /** All of the stream's DATA was written, and its trailers are to end it. */
+  trailersDue(stream: Http2Stream, trailers: string): void;
 }
 
 export class Http2Sender {
@@ -61,6 +63,13 @@ export class Http2Sender {
   }
 
   private sendFrame(stream: Http2Stream): void {
+    const trailers = stream.dueTrailers;
+    if (trailers !== null) {
+      this.waiting.delete(stream);
+      this.listener.trailersDue(stream, trailers);
+      this.listener.sent(stream);
+      return;
+    }
     const { piece, last } = stream.dequeue(Math.min(FRAME_BYTES_MAX, this.window, stream.sendWindow));
     this.output.addFrame(FrameType.data, last ? Flag.endStream : 0, stream.id, piece);
     this.passed(stream, piece.length);

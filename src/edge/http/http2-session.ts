@@ -37,9 +37,11 @@ const ourSettings = settingsFrame([
   [SettingId.maxConcurrentStreams, http2Limits.streamsMax],
   [SettingId.initialWindowSize, http2Limits.streamWindowBytes],
   [SettingId.maxHeaderListSize, hpackLimits.listBytesMax],
+  [SettingId.enableConnectProtocol, 1],
   [SettingId.noRfc7540Priorities, 1],
 ]);
 const CONTINUE = prepareBlock(100, []).bytes;
+const NOTHING = Buffer.alloc(0);
 const calm = (reason: string): FrameProblem => connectionProblem(ErrorCode.enhanceYourCalm, reason);
 const left = (): Fault => new Fault('viewer-left', 'caller', 'the viewer left before its request was whole');
 
@@ -73,8 +75,9 @@ export class Http2Session implements StreamLine, AnswerLine {
     this.heads = new HeadWriter(carrier.output);
     this.intake = new RequestIntake(host, carrier.peer, this);
     this.sender = new Http2Sender(carrier.output, {
-      sent: (stream) => this.answered(stream),
+      sent: (stream) => stream.exchange?.endSent(),
       dataSent: () => this.idleFrames.grant(idleFrames.perDataFrame),
+      trailersDue: (stream, trailers) => this.heads.write(stream.id, NOTHING, trailers, Flag.endStream),
     }, host);
     carrier.output.addBytes(ourSettings);
     carrier.output.addBytes(windowUpdateFrame(0, http2Limits.connectionWindowBytes - INITIAL_WINDOW_BYTES));
@@ -297,11 +300,11 @@ export class Http2Session implements StreamLine, AnswerLine {
     if (this.heads.fits(block, text) && (body === null || this.sender.passes(stream, bodyBytes))) {
       output.addFramedAnswer(stream.id, block, text, body);
       this.sender.passed(stream, bodyBytes);
-      this.answered(stream);
+      this.release(stream);
     } else {
       this.heads.write(stream.id, block, text, body === null ? Flag.endStream : 0);
       if (body === null) {
-        this.answered(stream);
+        this.release(stream);
       } else {
         stream.enqueue(body);
         stream.endBehindPending();
@@ -321,8 +324,8 @@ export class Http2Session implements StreamLine, AnswerLine {
     this.carrier.soon();
   }
 
-  abortAnswer(stream: Http2Stream): void {
-    if (this.streams.has(stream.id)) this.resetStream(stream.id, ErrorCode.internalError, 'answer-aborted');
+  abortAnswer(stream: Http2Stream, code: ErrorCode): void {
+    if (this.streams.has(stream.id)) this.resetStream(stream.id, code, 'answer-aborted');
     this.carrier.soon();
   }
 
@@ -356,9 +359,10 @@ export class Http2Session implements StreamLine, AnswerLine {
   // ---- streams ending ----
 
   /** The answer is written. Section 8.1: a request that is not whole by then is of no more use, and NO_ERROR says so. */
-  private answered(stream: Http2Stream): void {
+  release(stream: Http2Stream): void {
     if (!stream.remoteEnded) this.carrier.output.addBytes(rstStreamFrame(stream.id, ErrorCode.noError));
     this.close(stream, stream.remoteEnded ? 'ended' : 'by-us');
+    this.carrier.soon();
   }
 
   private resetStream(streamId: number, code: ErrorCode, reason: string): void {

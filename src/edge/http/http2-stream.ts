@@ -26,6 +26,8 @@ export class Http2Stream {
   pendingBytes = 0;
   /** The stream is to end behind what is pending. */
   private endPending = false;
+  /** A header block's text that ends the stream instead of its last DATA; empty: none. */
+  private trailers = '';
   /** Raised each time a frame of this stream is sent: whose is least goes next among equals. */
   turn = 0;
   /** Since when the viewer's window has held up what is pending, and how much it let through since; null: it does not. */
@@ -41,7 +43,14 @@ export class Http2Stream {
     this.pendingBytes += piece.length;
   }
 
-  endBehindPending(): void { this.endPending = true; }
+  /** @param trailers the text of their header block */
+  endBehindPending(trailers = ''): void {
+    this.endPending = true;
+    this.trailers = trailers;
+  }
+
+  /** What ends the stream now that all DATA is sent; null: DATA does. */
+  get dueTrailers(): string | null { return this.pendingBytes === 0 && this.trailers !== '' ? this.trailers : null; }
 
   /** The next piece of at most `bytesMax`, and whether it is the last. */
   dequeue(bytesMax: number): { readonly piece: Buffer; readonly last: boolean } {
@@ -50,7 +59,7 @@ export class Http2Stream {
     if (piece.length < first.length) this.pending[0] = first.subarray(bytesMax);
     else this.pending.shift();
     this.pendingBytes -= piece.length;
-    return { piece, last: this.endPending && this.pendingBytes === 0 };
+    return { piece, last: this.endPending && this.pendingBytes === 0 && this.trailers === '' };
   }
 
   /** Nothing more is sent. */
@@ -75,11 +84,18 @@ export class Http2Stream {
   private dropFault: Fault | null = null;
   private bodyWhole = false;
   awaitsContinue = false;
+  private untimed = false;
   /** When the last of the body came, on the server's coarse clock. */
   bodyAtMs = 0;
 
   /** True while the handler waits for content that does not come. */
-  get waitsForBody(): boolean { return !this.remoteEnded && this.received.length === 0 && this.reader?.wanting === true; }
+  get waitsForBody(): boolean { return !this.untimed && !this.remoteEnded && this.received.length === 0 && this.reader?.wanting === true; }
+
+  /** Both sides may be silent for as long as they like, and none of many such streams makes the others wait (RFC 9218 section 10). */
+  keepOpen(): void {
+    this.untimed = true;
+    this.priority = { ...this.priority, incremental: true };
+  }
 
   /** Takes content. @param flowBytes with padding, as it counts in the windows (section 6.9.1) */
   take(content: Buffer, flowBytes: number): BodyProblem | null {

@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock';
 import { listen } from '../../base/listen';
 import { messageOf } from '../../base/fault';
-import { canonicalAddress } from '../../base/ip-ranges';
+import { canonicalAddress, networkOf } from '../../base/ip-ranges';
 import type { Log } from '../../base/log';
 import type { Service } from '../../base/service';
 import type { StreamingSite } from '../../snapshot/site';
@@ -135,16 +135,6 @@ class Host implements SessionHost, TunnelHost {
   readClock(): void {
     this.nowMs = this.options.clock.monotonicMs();
   }
-}
-
-/** One household has a whole IPv6 network of 64 bits: its first four groups, written out. */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [before = '', after] = address.split('::');
-  const head = before === '' ? [] : before.split(':');
-  const tail = after === undefined || after === '' ? [] : after.split(':');
-  const zeros = after === undefined ? [] : Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
-  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
 }
 
 class SocketCarrier implements Carrier {

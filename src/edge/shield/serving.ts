@@ -2,10 +2,11 @@
 //
 // What the other edge checked is not checked again; what it found out comes with the request's mark. Cache, keys and fetches are
 // those of the site here, under a view of its behaviours (`standingIn`) that does nothing twice.
-import type { Readable } from 'node:stream';
+import { assert } from '../../base/assert';
+import type { ErrorCode } from '../../protocol/http/http2-frames';
 import { field, without, type Fields } from '../../protocol/http/fields';
 import type { Admitted, FlowParts } from '../flow-parts';
-import { HeadBlock, type BodySink, type Exchange, type ViewerRequest } from '../http/exchange';
+import { HeadBlock, type BodySink, type Exchange, type Tunnel, type ViewerRequest } from '../http/exchange';
 import type { Outcome } from '../outcome';
 import { behaviorFor } from '../sites';
 import { plain } from '../wanted';
@@ -90,7 +91,12 @@ class MarkedExchange implements Exchange {
   }
 
   inform(status: number, fields: Fields): void { this.inner.inform(status, fields); }
-  body(): Readable { return this.inner.body(); }
+  abort(code: ErrorCode): void { this.inner.abort(code); }
+  openTunnel(): Tunnel {
+    assert(false, 'a WebSocket is asked of the origin itself');
+  }
+
+  body: Exchange['body'] = (pace) => this.inner.body(pace);
 
   refuse(why: Refusal): void {
     this.begun = true;

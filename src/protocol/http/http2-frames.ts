@@ -15,10 +15,10 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
-/** RFC 9113 section 6.5.2, RFC 9218 section 2.1. */
+/** RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1. */
 export const SettingId = {
   headerTableSize: 0x1, enablePush: 0x2, maxConcurrentStreams: 0x3, initialWindowSize: 0x4, maxFrameSize: 0x5, maxHeaderListSize: 0x6,
-  noRfc7540Priorities: 0x9,
+  enableConnectProtocol: 0x8, noRfc7540Priorities: 0x9,
 } as const;
 
 /** What a client sends first (section 3.4). */
@@ -168,6 +168,9 @@ export function readSettings(frame: Frame): SettingsChange | FrameProblem {
       case SettingId.maxFrameSize:
         // Ours are never longer than the least there may be, so that the value itself does not matter.
         if (value < FRAME_BYTES_MAX || value > 0xff_ffff) return connectionProblem(ErrorCode.protocolError, 'max-frame-size-invalid');
+        break;
+      case SettingId.enableConnectProtocol:
+        if (value > 1) return connectionProblem(ErrorCode.protocolError, 'enable-connect-protocol-invalid');
         break;
       case SettingId.noRfc7540Priorities:
         // RFC 9218 section 2.1.

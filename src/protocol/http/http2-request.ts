@@ -19,6 +19,8 @@ export interface Http2RequestHead {
   /** Content-Length; null when there was none. */
   readonly contentLength: number | null;
   readonly expectation: Expectation;
+  /** An extended CONNECT (RFC 8441) for a WebSocket: `method` is GET, as the request would be over HTTP/1.1. */
+  readonly webSocket: boolean;
   /** The Priority field (RFC 9218 section 5), to be read by whoever schedules. */
   readonly priority: string | null;
 }
@@ -28,10 +30,12 @@ export interface Malformed { readonly kind: 'malformed'; readonly reason: string
 
 const malformed = (reason: string): Malformed => ({ kind: 'malformed', reason });
 
-const enum Role { Authority, Method, Path, Scheme, Connection, Te, Host, ContentLength, Cookie, Expect, Priority }
+const enum Role { Authority, Method, Path, Scheme, Protocol, Connection, Te, Host, ContentLength, Cookie, Expect, Priority }
 
 const roles: ReadonlyMap<string, Role> = new Map([
   [':authority', Role.Authority], [':method', Role.Method], [':path', Role.Path], [':scheme', Role.Scheme],
+  // RFC 8441 section 4.
+  [':protocol', Role.Protocol],
   // RFC 9113 section 8.2.2.
   ['connection', Role.Connection], ['keep-alive', Role.Connection], ['proxy-connection', Role.Connection], ['transfer-encoding', Role.Connection],
   ['upgrade', Role.Connection],
@@ -49,6 +53,7 @@ class Findings {
   scheme: string | null = null;
   path: string | null = null;
   authority: string | null = null;
+  protocol: string | null = null;
   host: string | null = null;
   cookie: string | null = null;
   contentLength: number | null = null;
@@ -63,6 +68,7 @@ class Findings {
       case Role.Scheme: return this.once('scheme', value);
       case Role.Path: return this.once('path', value);
       case Role.Authority: return this.once('authority', value);
+      case Role.Protocol: return this.once('protocol', value);
       case Role.Connection: return malformed('connection-field');
       case Role.Te:
         if (value.toLowerCase() !== 'trailers') return malformed('te-invalid');
@@ -94,7 +100,7 @@ class Findings {
     return null;
   }
 
-  private once(which: 'method' | 'scheme' | 'path' | 'authority', value: string): Malformed | null {
+  private once(which: 'method' | 'scheme' | 'path' | 'authority' | 'protocol', value: string): Malformed | null {
     if (this[which] !== null) return malformed('pseudo-field-repeated');
     this[which] = value;
     return null;
@@ -113,7 +119,7 @@ export function requestOf(fields: Fields, scheme: 'http' | 'https'): Http2Reques
     const name = fields[i] as string;
     const role = roles.get(name);
     if (name.charCodeAt(0) === COLON) {
-      // Section 8.3: defined for requests, and before all regular fields. `:protocol` is not ours to hear without RFC 8441's setting.
+      // Section 8.3: defined for requests, and before all regular fields.
       if (role === undefined) return malformed('pseudo-field-unknown');
       if (regular) return malformed('pseudo-field-late');
     } else {
@@ -125,13 +131,30 @@ export function requestOf(fields: Fields, scheme: 'http' | 'https'): Http2Reques
   return headOf(found, scheme);
 }
 
+/** CONNECT that is no WebSocket, or that is malformed; null: a WebSocket, as far as the pseudo-fields that only CONNECT has. */
+function connectProblem({ scheme, path, authority, protocol, contentLength }: Findings): Malformed | HeadRefusal | null {
+  if (protocol === null) {
+    // Section 8.5: scheme and path are left out.
+    return scheme !== null || path !== null || authority === null ? malformed('connect-invalid') : refuse(501, 'connect-not-served');
+  }
+  // RFC 8441 section 4: they are not left out here; and RFC 9110 section 9.3.6: what follows is a tunnel's, and not content.
+  if (scheme === null || path === null || authority === null || contentLength !== null) return malformed('connect-invalid');
+  // RFC 9220 section 3: 501 for a protocol that is not known.
+  return protocol.toLowerCase() === 'websocket' ? null : refuse(501, 'protocol-not-served');
+}
+
 function headOf(found: Findings, scheme: 'http' | 'https'): Http2RequestHead | Malformed | HeadRefusal {
-  const { method, path } = found;
+  const { path } = found;
+  let { method } = found;
   if (method === null) return malformed('method-missing');
   if (method.length > METHOD_BYTES_MAX || !methodToken.test(method)) return malformed('method-invalid');
-  if (method === 'CONNECT') {
-    // Section 8.5: scheme and path are left out.
-    return found.scheme !== null || path !== null || found.authority === null ? malformed('connect-invalid') : refuse(501, 'connect-not-served');
+  const webSocket = method === 'CONNECT';
+  if (webSocket) {
+    const problem = connectProblem(found);
+    if (problem !== null) return problem;
+    method = 'GET';
+  } else if (found.protocol !== null) {
+    return malformed('protocol-without-connect');
   }
   if (found.scheme === null || path === null) return malformed(path === null ? 'path-missing' : 'scheme-missing');
   if (found.scheme.toLowerCase() !== scheme) return refuse(400, 'scheme-not-connections');
@@ -155,6 +178,7 @@ function headOf(found: Findings, scheme: 'http' | 'https'): Http2RequestHead | M
     fields,
     contentLength: found.contentLength,
     expectation: found.expectation,
+    webSocket,
     priority: found.priority,
   };
 }

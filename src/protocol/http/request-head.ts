@@ -26,6 +26,8 @@ export interface FieldSection {
   readonly contentLength: number | null;
   readonly chunked: boolean;
   readonly expectation: Expectation;
+  /** `Upgrade: websocket`, and Connection names it (RFC 6455 section 4.2.1). */
+  readonly webSocket: boolean;
 }
 
 export interface RequestHead {
@@ -70,7 +72,7 @@ const valueByte = new Uint8Array(256).fill(1, 0x20).fill(0, 0x7f, 0x80);
 valueByte[TAB] = 1;
 
 /** Fields that decide about host, connection or framing. */
-const enum Role { Ordinary, Host, Connection, ContentLength, TransferEncoding, Expect }
+const enum Role { Ordinary, Host, Connection, ContentLength, TransferEncoding, Expect, Upgrade }
 
 const isFraming = (role: Role): boolean => role === Role.ContentLength || role === Role.TransferEncoding;
 
@@ -82,6 +84,7 @@ const roles: Readonly<Record<string, Role>> = {
   'content-length': Role.ContentLength,
   'transfer-encoding': Role.TransferEncoding,
   'expect': Role.Expect,
+  'upgrade': Role.Upgrade,
 };
 
 /** Names that clients commonly send, so that none of them is cut and lowered again for each request. */
@@ -93,7 +96,7 @@ const commonNames = [
   'keep-alive', 'max-forwards', 'origin', 'pragma', 'priority', 'proxy-authorization', 'proxy-connection', 'purpose', 'range', 'referer',
   'save-data', 'sec-ch-ua', 'sec-ch-ua-arch', 'sec-ch-ua-mobile', 'sec-ch-ua-model', 'sec-ch-ua-platform', 'sec-fetch-dest',
   'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-websocket-extensions', 'sec-websocket-key',
-  'sec-websocket-protocol', 'sec-websocket-version', 'te', 'trailer', 'traceparent', 'tracestate', 'upgrade',
+  'sec-websocket-protocol', 'sec-websocket-version', 'te', 'trailer', 'traceparent', 'tracestate',
   'upgrade-insecure-requests', 'user-agent', 'via', 'warning', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token',
   'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-real-ip', 'x-request-id', 'x-requested-with',
 ];
@@ -128,6 +131,8 @@ class Findings {
   contentLength: number | null = null;
   chunked = false;
   expectation: Expectation = 'none';
+  connectionUpgrade = false;
+  upgrade: string | null = null;
 
   /** Takes one field; returns why the request must be refused, or null. */
   take(role: Role, value: string): HeadRefusal | null {
@@ -137,6 +142,7 @@ class Findings {
       case Role.ContentLength: return this.takeContentLength(value);
       case Role.TransferEncoding: return this.takeTransferEncoding(value);
       case Role.Expect: return this.takeExpect(value);
+      case Role.Upgrade: return this.takeUpgrade(value);
       case Role.Ordinary: return null;
     }
   }
@@ -153,6 +159,7 @@ class Findings {
       const name = option.trim();
       if (name === 'close') this.connectionClose = true;
       else if (name === 'keep-alive') this.connectionKeepAlive = true;
+      else if (name === 'upgrade') this.connectionUpgrade = true;
       else if (name !== '' && !neverOfConnection.has(name)) (this.connectionNames ??= new Set(['connection'])).add(name);
     }
     return null;
@@ -177,6 +184,12 @@ class Findings {
 
   private takeExpect(value: string): null {
     this.expectation = expectationOf(this.expectation, value);
+    return null;
+  }
+
+  /** Several protocols, listed or in several fields, are none that is served. */
+  private takeUpgrade(value: string): null {
+    this.upgrade = this.upgrade === null ? value.toLowerCase() : 'several';
     return null;
   }
 }
@@ -253,6 +266,7 @@ function section(bytes: Buffer, fields: Fields, findings: Findings): FieldSectio
     contentLength: findings.contentLength,
     chunked: findings.chunked,
     expectation: findings.expectation,
+    webSocket: findings.connectionUpgrade && findings.upgrade === 'websocket',
   };
 }
 

@@ -32,7 +32,7 @@ describe('answers', () => {
     viewer.send(viewer.headers(1, [...getFields('/p?q'), 'x-y', 'z']));
     expect(exchanges[0]?.request).toEqual({
       method: 'GET', path: '/p', query: 'q', httpVersion: '2', host: 'a.test', scheme: 'https', fields: ['host', 'a.test', 'x-y', 'z'],
-      hasBody: false, bodyBytes: 0, remoteAddress: '192.0.2.7', remotePort: 4711, peerAddress: '192.0.2.7',
+      hasBody: false, bodyBytes: 0, remoteAddress: '192.0.2.7', remotePort: 4711, peerAddress: '192.0.2.7', webSocket: false,
     });
     await viewer.toldSoon();
     exchanges[0]?.answer(ok, ['age', '3'], hi);

@@ -68,7 +68,7 @@ describe('what the handler is told', () => {
     expect(exchange.request).toEqual({
       method: 'POST', path: '/p%20', query: 'q=1', httpVersion: '1.1', host: 'a.test', scheme: 'http',
       fields: ['host', 'A.test:80', 'x-y', 'z', 'content-length', '2'], hasBody: true, bodyBytes: 2,
-      remoteAddress: '127.0.0.1', remotePort: viewer.socket.localPort, peerAddress: '127.0.0.1',
+      remoteAddress: '127.0.0.1', remotePort: viewer.socket.localPort, peerAddress: '127.0.0.1', webSocket: false,
     });
     exchange.answer(ok, [], null);
   });

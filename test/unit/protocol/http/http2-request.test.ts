@@ -7,7 +7,7 @@ const withPath = (path: string, method = 'GET'): string[] => [':method', method,
 
 test('a request', () => {
   expect(requestOf([...get, 'x', 'y', 'cookie', 'a=b', 'priority', 'u=1', 'cookie', 'c=d'], 'https')).toEqual({
-    kind: 'head', method: 'GET', path: '/p', query: 'q?r', host: 'a.test', contentLength: null, expectation: 'none', priority: 'u=1',
+    kind: 'head', method: 'GET', path: '/p', query: 'q?r', host: 'a.test', contentLength: null, expectation: 'none', priority: 'u=1', webSocket: false,
     fields: ['host', 'A.test:443', 'x', 'y', 'priority', 'u=1', 'cookie', 'a=b; c=d'],
   });
 });
@@ -22,6 +22,15 @@ test('the server as a whole, for OPTIONS', () => {
 test('length, expectation and te', () => {
   expect(requestOf([...get, 'content-length', '12', 'expect', '100-Continue', 'te', 'Trailers'], 'https')).toMatchObject({ contentLength: 12, expectation: '100-continue' });
   expect(requestOf([...get, 'expect', 'x'], 'https')).toMatchObject({ expectation: 'unknown' });
+});
+
+/** RFC 8441 section 4. */
+const connect = [':method', 'CONNECT', ':scheme', 'https', ':authority', 'a.test', ':path', '/chat?room=1'];
+test('an extended CONNECT is the GET that asks for the same over HTTP/1.1', () => {
+  expect(requestOf([...connect, ':protocol', 'websocket', 'sec-websocket-version', '13'], 'https')).toMatchObject({
+    kind: 'head', method: 'GET', path: '/chat', query: 'room=1', host: 'a.test', webSocket: true, fields: ['host', 'a.test', 'sec-websocket-version', '13'],
+  });
+  expect(requestOf(get, 'https')).toMatchObject({ webSocket: false });
 });
 
 describe('malformed requests (RFC 9113 section 8)', () => {
@@ -39,7 +48,7 @@ describe('malformed requests (RFC 9113 section 8)', () => {
     ['two schemes', [':scheme', 'https', ...get], 'pseudo-field-repeated'],
     ['two authorities', [':authority', 'a.test', ...get], 'pseudo-field-repeated'],
     ['a pseudo-field of an answer', [':status', '200', ...get], 'pseudo-field-unknown'],
-    ['extended CONNECT, which was not offered', [...get, ':protocol', 'websocket'], 'pseudo-field-unknown'],
+    ['a protocol without CONNECT', [':protocol', 'websocket', ...get], 'protocol-without-connect'],
     ['a pseudo-field after a field', [...get.slice(2), 'x', 'y', ...get.slice(0, 2)], 'pseudo-field-late'],
     ['connection', [...get, 'connection', 'x'], 'connection-field'],
     ['transfer-encoding', [...get, 'transfer-encoding', 'chunked'], 'connection-field'],
@@ -64,6 +73,11 @@ describe('malformed requests (RFC 9113 section 8)', () => {
     ['two hosts', [...get, 'host', 'a.test:443', 'host', 'a.test:443'], 'host-repeated'],
     ['two lengths', [...get, 'content-length', '1', 'content-length', '1'], 'content-length-repeated'],
     ['a length with a sign', [...get, 'content-length', '+1'], 'content-length-invalid'],
+    ['two protocols', [':protocol', 'websocket', ':protocol', 'websocket', ...connect], 'pseudo-field-repeated'],
+    ['an extended CONNECT without scheme', [':protocol', 'websocket', ...connect.slice(0, 2), ...connect.slice(4)], 'connect-invalid'],
+    ['an extended CONNECT without path', [':protocol', 'websocket', ...connect.slice(0, 6)], 'connect-invalid'],
+    ['an extended CONNECT without authority', [':protocol', 'websocket', ...connect.slice(0, 4), ...connect.slice(6)], 'connect-invalid'],
+    ['an extended CONNECT with a length', [':protocol', 'websocket', ...connect, 'content-length', '0'], 'connect-invalid'],
     ['CONNECT with a path', withPath('/', 'CONNECT'), 'connect-invalid'],
   ])('%s', (_what, fields, reason) => {
     expect(requestOf(fields, 'https')).toEqual({ kind: 'malformed', reason });
@@ -72,6 +86,7 @@ describe('malformed requests (RFC 9113 section 8)', () => {
 
 test.each([
   ['CONNECT', [':method', 'CONNECT', ':authority', 'a.test:443'], 501, 'connect-not-served'],
+  ['an extended CONNECT for something else', [...connect, ':protocol', 'connect-udp'], 501, 'protocol-not-served'],
   ['another scheme', [...get.slice(0, 2), ':scheme', 'http', ...get.slice(4)], 400, 'scheme-not-connections'],
   ['a target that is too long', withPath(`/${'x'.repeat(8192)}`), 413, 'target-too-long'],
   ['a length that is too long', [...get, 'content-length', '1'.repeat(16)], 413, 'content-length-too-large'],
