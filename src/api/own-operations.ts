@@ -4,6 +4,7 @@ import { text, type Node, type OwnOperation } from './own-operation';
 import { accessKeyOperations, accessKeySchemas } from './own/access-keys';
 import { descriptionOperations } from './own/description';
 import { auditOperations, auditSchemas } from './own/audit';
+import { caBundleOperations, caBundleSchemas } from './own/ca-bundles';
 import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
 import { fleetOperations, fleetSchemas } from './own/fleet';
@@ -15,6 +16,7 @@ const all: readonly OwnOperation[] = [
   ...tokenOperations,
   ...accessKeyOperations(() => knownActions(all)),
   ...certificateOperations,
+  ...caBundleOperations,
   ...keyPairOperations,
   ...historyOperations,
   ...auditOperations,
@@ -54,6 +56,7 @@ export function ownSchemas(): Record<string, Node> {
     ...tokenSchemas,
     ...accessKeySchemas,
     ...certificateSchemas,
+    ...caBundleSchemas,
     ...keyPairSchemas,
     ...historySchemas,
     ...auditSchemas,

@@ -9,6 +9,7 @@ import type { Identity } from './identity';
 import type { Denial } from './pages';
 import type { CacheRules } from './rules';
 import type { CompiledBehavior } from './sites';
+import { isSameAuth } from './tls/client-auth';
 
 /** Times a request may have passed this edge before: chains of distributions are rarely longer. */
 const ownHopsMax = 3;
@@ -39,6 +40,9 @@ export function admissionOf(request: ViewerRequest, compiled: CompiledBehavior, 
   if (behavior.viewerProtocol !== 'allow-all' && request.scheme === 'http') {
     return behavior.viewerProtocol === 'https-only' ? denied(403, 'https-required') : { kind: 'redirect' };
   }
+  // Whoever comes another way, in the clear or through the connection of a primary distribution, was not asked for its certificate so.
+  const { clientAuth } = compiled.site.site.tls;
+  if (clientAuth !== null && !isSameAuth(clientAuth, request.tls?.terms.clientAuth ?? null)) return denied(403, 'client-certificate-required');
   if (!compiled.allowed.has(request.method)) {
     if (knownMethods.includes(request.method)) return denied(403, 'method-not-allowed');
     const passes = rules.otherMethods && !neverForwarded.has(request.method) && knownMethods.every((method) => compiled.allowed.has(method));

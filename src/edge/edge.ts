@@ -10,7 +10,7 @@ import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
-import type { CertificateSite, Purge, Site, StreamingSite } from '../snapshot/site';
+import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
 import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
@@ -37,6 +37,7 @@ import { Peers } from './shield/peers';
 import { Position } from './shield/position';
 import type { ShieldTier } from './shield/tier';
 import { SiteTable } from './sites';
+import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
 import { TlsDirectory } from './tls/tls-directory';
 import { defaultWebSocketTimes } from './websocket/limits';
@@ -69,7 +70,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
   const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
   const origins = new Origins({
-    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), fleetCertificate: () => tls.defaultFingerprint(),
+    clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+    fleetCertificate: () => tls.defaultFingerprint(),
   });
   const tier: ShieldTier = {
     marks: new Marks(config.nodeSecret), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
@@ -150,6 +152,11 @@ export function onlyWhereAgreed(handler: RequestHandler, tls: TlsDirectory, iden
   };
 }
 
+/** Why viewers cannot be met so, or null. */
+function tlsProblem({ policy, clientAuth }: SiteTls): string | null {
+  return securityPolicy(policy) === undefined ? `security policy ${policy} is not known` : authProblem(clientAuth);
+}
+
 /** Where certificates are put in force. */
 export interface CertificateTable {
   /** @returns why it cannot be used, or null */
@@ -212,8 +219,7 @@ export class EdgeState implements NodeApply {
       case 'tenant': return this.sites.putTenant(site);
       case 'web':
       case 'streaming':
-        if (site.kind === 'web' && securityPolicy(site.tls.policy) === undefined) return `security policy ${site.tls.policy} is not known`;
-        return this.sites.put(site);
+        return (site.kind === 'web' ? tlsProblem(site.tls) : null) ?? this.sites.put(site);
     }
   }
 

@@ -17,6 +17,7 @@ import { isToBeSigned, redirected, signed, type Destined } from './access/origin
 import type { BodySource } from './cache/body';
 import type { OriginRequest } from './origin-request';
 import { edgeAsOrigin, fleetConnector } from './shield/peer-connection';
+import type { TlsIdentity } from './tls/tls-directory';
 
 /** Connections to one origin at once; requests beyond wait in the pool's queue. */
 const connectionsMax = 512;
@@ -59,6 +60,8 @@ export interface OriginsParts {
   readonly log: Log;
   readonly endpoints: OriginEndpoints;
   readonly guard: OriginGuard;
+  /** What is shown to origins that ask for a certificate, by its id; null: it is not here. */
+  readonly identityOf: (id: string) => TlsIdentity | null;
   /** SHA-256 fingerprint of the certificate by which edges know each other; null: there is none, and no edge is asked over TLS. */
   readonly fleetCertificate?: () => string | null;
 }
@@ -131,7 +134,12 @@ export class Origins implements Service {
 
   private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): () => void {
     const { origin, request } = destined;
-    const entry = this.poolFor(destined);
+    const identity = this.identityFor(destined);
+    if (identity === 'missing') {
+      listener.onError(new Fault('origin-unreachable', 'machine', `the certificate ${origin.clientCertificate} to be shown to the origin is not here`));
+      return () => {};
+    }
+    const entry = this.poolFor(destined, identity);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
       return () => {};
@@ -150,20 +158,29 @@ export class Origins implements Service {
     return () => handler.giveUp();
   }
 
-  private poolFor({ origin, request: { secure }, namedBy }: Destined): PoolEntry {
+  /** Who the edge is to the origin. Without the one that is configured nothing is sent: the origin might answer a stranger, too. */
+  private identityFor({ origin, request }: Destined): TlsIdentity | null | 'missing' {
+    if (origin.clientCertificate === null || !request.secure) return null;
+    return this.parts.identityOf(origin.clientCertificate) ?? 'missing';
+  }
+
+  /** A connection is of one identity, so that pools are, too; a renewed certificate makes another. */
+  private poolFor({ origin, request: { secure }, namedBy }: Destined, identity: TlsIdentity | null): PoolEntry {
     const port = secure ? origin.httpsPort : origin.httpPort;
-    const name = JSON.stringify([namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS]);
+    const name = JSON.stringify([
+      namedBy, origin.host, port, secure, origin.tlsVersions, origin.connectionTimeoutS, origin.readTimeoutS, origin.keepAliveS, identity?.chain ?? null,
+    ]);
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, this.connectorFor(namedBy, origin))), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, this.connectorFor(namedBy, origin, identity))), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
   }
 
-  private connectorFor(namedBy: Destined['namedBy'], origin: SiteOrigin): Connect {
-    const options = connectOptions(origin);
+  private connectorFor(namedBy: Destined['namedBy'], origin: SiteOrigin, identity: TlsIdentity | null): Connect {
+    const options = connectOptions(origin, identity);
     switch (namedBy) {
       case 'distribution': return this.parts.guard.connector(options);
       // The operator named the address, and may name any.
@@ -182,7 +199,7 @@ export class Origins implements Service {
   }
 }
 
-function connectOptions(origin: SiteOrigin): buildConnector.BuildOptions {
+function connectOptions(origin: SiteOrigin, identity: TlsIdentity | null): buildConnector.BuildOptions {
   const versions = origin.tlsVersions.filter((version) => version !== 'SSLv3');
   return {
     timeout: origin.connectionTimeoutS * 1000,
@@ -190,6 +207,7 @@ function connectOptions(origin: SiteOrigin): buildConnector.BuildOptions {
     ...(versions.length > 0
       ? { minVersion: tlsName(versions[0] as string), maxVersion: tlsName(versions[versions.length - 1] as string) }
       : {}),
+    ...(identity === null ? {} : { cert: identity.chain, key: identity.key }),
   };
 }
 

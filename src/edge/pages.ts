@@ -6,7 +6,7 @@ import { HeadBlock } from './http/exchange';
 /** Why a request was not served from the origin or the cache; reaches the log. */
 export type Denial =
   | 'malformed-request' | 'request-too-large' | 'unknown-host' | 'method-not-allowed' | 'method-unknown' | 'https-required' | 'body-not-allowed'
-  | 'access-closed' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop'
+  | 'access-closed' | 'client-certificate-required' | 'country-refused' | EncryptionRefusal | 'form-too-large' | SignedRefusal | 'only-if-cached' | 'misdirected' | 'origin-unreachable' | 'origin-timeout' | 'origin-misbehaved' | 'loop'
   | 'websocket-malformed' | 'too-many-of-address' | 'edge-full';
 
 const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
@@ -18,6 +18,7 @@ const explanations: Record<Exclude<Denial, SignedRefusal>, string> = {
   'https-required': 'This content is available over HTTPS only.',
   'body-not-allowed': 'A GET or HEAD request must not have a body here.',
   'access-closed': 'Access to this content is restricted.',
+  'client-certificate-required': 'This content is available over HTTPS only, to those who were asked for a certificate when they connected.',
   // CloudFront's own sentence: people and programs know it.
   'country-refused': 'The Amazon CloudFront distribution is configured to block access from your country.',
   'content-type-not-encryptable': 'Content of this type is not accepted here.',

@@ -377,7 +377,7 @@ function keysOf(site: WebSite): ReadonlyMap<string, ViewerKey> | string {
   return keys;
 }
 
-/** What decides which content an origin gives: its address, path and the fields we add. Time-outs do not. */
+/** What decides which content an origin gives: its address, path, the fields we add and who we are to it. Time-outs do not. */
 function fingerprint(origin: SiteOrigin): string {
-  return JSON.stringify([origin.host, origin.protocol, origin.httpPort, origin.httpsPort, origin.path, origin.headers]);
+  return JSON.stringify([origin.host, origin.protocol, origin.httpPort, origin.httpsPort, origin.path, origin.headers, origin.clientCertificate]);
 }

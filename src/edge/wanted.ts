@@ -21,8 +21,8 @@ export const ownCopy = (text: string): string => Buffer.from(text, 'latin1').toS
 
 /** A copy that can be changed: the connection's own request value may compute its members. */
 export function plain(request: ViewerRequest): ViewerRequest {
-  const { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress, webSocket = false } = request;
-  return { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress, webSocket };
+  const { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress, tls, webSocket = false } = request;
+  return { method, path, query, httpVersion, host, scheme, fields, hasBody, bodyBytes, remoteAddress, remotePort, peerAddress, tls, webSocket };
 }
 
 /** Who asks for it. */

@@ -1,5 +1,5 @@
 // Certificates that distributions meet viewers with: what may be uploaded, which names one covers, and by which ids it is named.
-import type { ViewerCertificate } from '@aws-sdk/client-cloudfront';
+import type { OriginMtlsConfig, ViewerCertificate } from '@aws-sdk/client-cloudfront';
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { refuse } from './refusal';
 
@@ -30,7 +30,7 @@ export interface PreparedCertificate {
   readonly privateKey: string;
 }
 
-/** PEM of all parts together. */
+/** Of one text of PEM. */
 export const pemBytesMax = 65_536;
 const issuersMax = 8;
 const namesMax = 256;
@@ -46,7 +46,8 @@ function malformed(what: string): never {
   return refuse('MalformedCertificate', what);
 }
 
-function certificatesIn(pem: string, what: string): readonly X509Certificate[] {
+/** @throws Refusal MalformedCertificate */
+export function certificatesIn(pem: string, what: string): readonly X509Certificate[] {
   if (pem.length > pemBytesMax) malformed(`The ${what} is longer than ${pemBytesMax} bytes.`);
   if (!onlyBlocks.test(pem)) malformed(`The ${what} must be PEM: nothing but BEGIN CERTIFICATE … END CERTIFICATE.`);
   return (pem.match(pemBlock) ?? []).map((block) => {
@@ -70,17 +71,23 @@ function keyOf(pem: string): KeyObject {
   }
 }
 
-function keyTypeOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): CertificateFacts['keyType'] {
+/** @throws Refusal UnsupportedCertificate */
+export function keyTypeOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): CertificateFacts['keyType'] {
   if (type === 'rsa' && rsaBits.includes(details?.modulusLength ?? 0)) return 'RSA';
   if (type === 'ec' && curves.includes(details?.namedCurve ?? '')) return 'ECDSA';
   return refuse('UnsupportedCertificate', 'The key must be RSA of 2,048, 3,072 or 4,096 bits, or ECDSA on P-256 or P-384.');
 }
 
+/** RFC 5280 section 4.2.1.12: id-kp-clientAuth. `keyUsage` is what Node calls the extended key usage. */
+const isForClients = ({ keyUsage }: X509Certificate): boolean => keyUsage?.includes('1.3.6.1.5.5.7.3.2') === true;
+
 /** DNS names of the subject alternative names; the common name has not counted since RFC 9525. */
 function namesOf(certificate: X509Certificate): readonly string[] {
   const listed = (certificate.subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith('DNS:')).map((entry) => entry.slice(4).toLowerCase());
   const names = [...new Set(listed)];
-  if (names.length === 0 || names.length > namesMax) malformed(`The certificate must name 1 to ${namesMax} DNS names as subject alternative names.`);
+  // A client's certificate, which edges show to an origin, need not name a host.
+  const least = isForClients(certificate) ? 0 : 1;
+  if (names.length < least || names.length > namesMax) malformed(`The certificate must name 1 to ${namesMax} DNS names as subject alternative names.`);
   for (const name of names) if (!dnsName.test(name) || name.length > 253) malformed('The certificate names something that is no DNS name.');
   return names;
 }
@@ -140,6 +147,15 @@ export function checkCoversAliases({ names, notAfter }: CertificateFacts, aliase
   if (nowMs >= Date.parse(notAfter)) refuse('InvalidViewerCertificate', 'The certificate that is attached to your distribution has expired.');
 }
 
+/**
+ * Guide: origin-certificate-management-certificate-manager: the extended key usage must have TLS client authentication.
+ * @throws Refusal InvalidArgument
+ */
+export function checkForClients(chain: string, { notAfter }: CertificateFacts, nowMs: number): void {
+  if (!isForClients(new X509Certificate(chain))) refuse('InvalidArgument', 'The certificate of ClientCertificateArn must have TLS client authentication as an extended key usage.');
+  if (nowMs >= Date.parse(notAfter)) refuse('InvalidArgument', 'The certificate of ClientCertificateArn has expired.');
+}
+
 /** A renewed certificate must serve whoever the one before served. @throws Refusal CertificateNamesMissing */
 export function checkCoversNames(before: readonly string[], after: readonly string[]): void {
   const missing = before.find((name) => !covers(after, name));
@@ -171,6 +187,11 @@ export function certificateIdOf(certificate: ViewerCertificate | undefined): str
   const parts = iamIdPattern.exec(iamId)?.slice(1);
   if (parts !== undefined) return parts.join('-').toLowerCase();
   return iamId === '' ? null : iamId;
+}
+
+/** Id of the certificate that edges show to an origin; null: none. */
+export function clientCertificateIdOf(mtls: OriginMtlsConfig | undefined): string | null {
+  return (mtls?.ClientCertificateArn ?? '') === '' ? null : certificateIdOfArn(mtls?.ClientCertificateArn as string);
 }
 
 /** The certificate of the service's own domain; it has no ARN, and no distribution names it. */

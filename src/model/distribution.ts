@@ -2,7 +2,7 @@
 //
 // prepareDistributionConfig is idempotent: what it returns is what CloudFront would echo, and is accepted unchanged.
 import type {
-  CustomErrorResponse, CustomErrorResponses, DistributionConfig, LoggingConfig, Origin, Restrictions, ViewerMtlsConfig,
+  CacheBehavior, CustomErrorResponse, CustomErrorResponses, DefaultCacheBehavior, DistributionConfig, LoggingConfig, Origin, Restrictions, ViewerMtlsConfig,
 } from '@aws-sdk/client-cloudfront';
 import { distinct, oneOf, required, text, wholeNumber } from './argument';
 import { prepareBehaviors } from './cache-behavior';
@@ -10,6 +10,7 @@ import type { ConfigContext } from './config-context';
 import { countryCodes } from './countries';
 import { checkAliases, isHostName } from './host-name';
 import type { Limits } from './limits';
+import { cachingDisabledId } from './managed-policies';
 import { isHeaderName, prepareOriginGroups, prepareOrigins } from './origin';
 import { checkQuantities, filled, itemsOf, listed, present } from './quantity';
 import { refuse } from './refusal';
@@ -98,16 +99,31 @@ function webAclOf(id: string | undefined): string {
   return given;
 }
 
-/** A distribution that asks its viewers for certificates must never talk to them without TLS. */
-function checkViewerMtls(mtls: ViewerMtlsConfig | undefined, config: DistributionConfig, context: ConfigContext): void {
-  if (mtls === undefined) return;
-  const behaviors = [config.DefaultCacheBehavior, ...itemsOf(config.CacheBehaviors)];
-  if (behaviors.some((behavior) => behavior?.ViewerProtocolPolicy === 'allow-all')) {
+/**
+ * A distribution that asks its viewers for certificates must never talk to them without TLS (guide: enable-mtls-distributions).
+ * Required is the default mode (guide: mtls-validation-modes).
+ */
+function viewerMtlsOf(config: DistributionConfig, behaviors: readonly (DefaultCacheBehavior | CacheBehavior)[], context: ConfigContext): ViewerMtlsConfig | undefined {
+  const { ViewerMtlsConfig: mtls, HttpVersion: version = '' } = config;
+  if (mtls === undefined) return undefined;
+  if (behaviors.some((behavior) => behavior.ViewerProtocolPolicy === 'allow-all')) {
     refuse('InvalidRequiredProtocol', 'ViewerMtlsConfig requires the HTTPS protocol: no cache behavior may have the ViewerProtocolPolicy allow-all.');
   }
+  if (version === 'http3' || version === 'http2and3') refuse('InvalidArgument', 'ViewerMtlsConfig is not supported with HTTP/3.');
   const store = mtls.TrustStoreConfig?.TrustStoreId;
   if (store !== undefined && !context.exists('trust-store', store)) refuse('EntityNotFound', 'The trust store was not found.');
-  if (store === undefined && mtls.Mode !== 'passthrough') refuse('InvalidArgument', 'The parameter TrustStoreConfig is required.');
+  if (mtls.Mode === 'passthrough') checkPassthrough(store, config, behaviors);
+  else if (store === undefined) refuse('InvalidArgument', 'The parameter TrustStoreConfig is required.');
+  return { ...mtls, Mode: mtls.Mode ?? 'required' };
+}
+
+/** guide: mtls-validation-modes, configuration requirements of passthrough: every request is for the origin to judge. */
+function checkPassthrough(store: string | undefined, config: DistributionConfig, behaviors: readonly (DefaultCacheBehavior | CacheBehavior)[]): void {
+  const refusal = (what: string): never => refuse('InvalidArgument', `ViewerMtlsConfig with the mode passthrough ${what}.`);
+  if (store !== undefined) refusal('cannot have a trust store');
+  if (behaviors.some((behavior) => behavior.CachePolicyId !== cachingDisabledId)) refusal('requires the cache policy CachingDisabled of every cache behavior');
+  if (itemsOf(config.Origins).some((origin) => origin.OriginShield?.Enabled === true)) refusal('cannot have Origin Shield');
+  if (behaviors.some((behavior) => itemsOf(behavior.LambdaFunctionAssociations).length > 0)) refusal('cannot have Lambda@Edge functions');
 }
 
 /** guide: continuous-deployment: viewers reach a staging distribution through its primary only, never by a name of its own. */
@@ -185,7 +201,7 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
   checkStaging(config);
   checkReferences(config, context);
   checkCacheTags(config, limits);
-  checkViewerMtls(config.ViewerMtlsConfig, config, context);
+  const viewerMtls = viewerMtlsOf(config, [behaviors.fallback, ...behaviors.others], context);
   return present<DistributionConfig>({
     ...config,
     ...scalars,
@@ -202,6 +218,7 @@ export function prepareDistributionConfig(config: DistributionConfig, context: C
     ViewerCertificate: prepareViewerCertificate(config.ViewerCertificate),
     Restrictions: restrictionsOf(config.Restrictions),
     TenantConfig: tenantConfig,
+    ViewerMtlsConfig: viewerMtls,
   });
 }
 

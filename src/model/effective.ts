@@ -77,7 +77,7 @@ export const effects: Readonly<Record<string, Rule>> = {
     'CustomOriginConfig.OriginReadTimeout': enforced,
     'CustomOriginConfig.OriginKeepaliveTimeout': enforced,
     'CustomOriginConfig.IpAddressType': ignored('whichever address the name has is used', 'dualstack'),
-    'CustomOriginConfig.OriginMtlsConfig.*': ignored('no client certificate is shown to the origin'),
+    'CustomOriginConfig.OriginMtlsConfig.ClientCertificateArn': enforced,
     'VpcOriginConfig.*': ignored('the origin is asked at its domain name'),
     'ConnectionAttempts': enforced,
     'ConnectionTimeout': enforced,
@@ -122,9 +122,11 @@ export const effects: Readonly<Record<string, Rule>> = {
   'TenantConfig.ParameterDefinitions[].Definition.StringSchema.Required': nothing,
   'TenantConfig.ParameterDefinitions[].Definition.StringSchema.Comment': nothing,
   'ConnectionMode': enforced,
-  'ViewerMtlsConfig.Mode': closed('viewers\' certificates cannot be checked yet', 'optional'),
-  'ViewerMtlsConfig.TrustStoreConfig.*': ignored('viewers\' certificates cannot be checked yet'),
-  'ConnectionFunctionAssociation.*': ignored('connection functions are not run'),
+  'ViewerMtlsConfig.Mode': enforced,
+  'ViewerMtlsConfig.TrustStoreConfig.TrustStoreId': enforcedBut('a trust store without certificates, or with an OCSP responder to be asked, closes the distribution'),
+  'ViewerMtlsConfig.TrustStoreConfig.AdvertiseTrustStoreCaNames': ignored('the names of authorities are always told'),
+  'ViewerMtlsConfig.TrustStoreConfig.IgnoreCertificateExpiry': enforced,
+  'ConnectionFunctionAssociation.Id': closed('connection functions are not run yet'),
   'CacheTagConfig.HeaderName': enforced,
 };
 

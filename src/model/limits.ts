@@ -72,6 +72,8 @@ export const limits = {
   ipamCidrsMax: 42,
   /** ours. */
   trustStoresMax: 100,
+  caBundlesMax: 1000,
+  caCertificatesMax: 100,
   resourcePoliciesMax: 10_000,
   policyDocumentCharsMax: 20_480,
   /** Amazon S3 user guide: object keys. */

@@ -48,10 +48,12 @@ function cachePolicy(id: string, name: string, ttls: readonly [min: number, fall
 const amplifyHeaders = ['Authorization', 'CloudFront-Viewer-Country', 'Host'];
 const overrideHeaders = ['Host', 'Origin', 'X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'];
 
+export const cachingDisabledId = '4135ea2d-6df8-44a3-9df3-4b5a84be39ad';
+
 export const managedCachePolicies: readonly ManagedPolicy<CachePolicyConfig>[] = [
   cachePolicy('658327ea-f89d-4fab-a63d-7e88639e58f6', 'Managed-CachingOptimized', [1, day, year], { compressed: true }),
   cachePolicy('b2884449-e4de-46a7-ac36-70bc7f1ddd6d', 'Managed-CachingOptimizedForUncompressedObjects', [1, day, year], { compressed: false }),
-  cachePolicy('4135ea2d-6df8-44a3-9df3-4b5a84be39ad', 'Managed-CachingDisabled', [0, 0, 0], { compressed: false }),
+  cachePolicy(cachingDisabledId, 'Managed-CachingDisabled', [0, 0, 0], { compressed: false }),
   cachePolicy('08627262-05a9-4f76-9ded-b50ca2e3a84f', 'Managed-Elemental-MediaPackage', [0, day, year],
     { headers: ['Origin'], query: ['m', 'start', 'end', 'aws.manifestfilter'], compressed: true }),
   cachePolicy('2e54312d-136d-493c-8eb9-b001f22f67d2', 'Managed-Amplify', [2, 2, 600],

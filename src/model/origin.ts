@@ -10,6 +10,7 @@ import { filled, itemsOf, listed, present } from './quantity';
 import { identityOf } from './references';
 import { refuse } from './refusal';
 import { isRelativePath } from './relative-path';
+import { acmArn } from './viewer-certificate';
 
 /** guide: add-origin-custom-headers, "Custom headers that CloudFront can't add to origin requests". */
 const headersNeverAdded: ReadonlySet<string> = new Set([
@@ -81,9 +82,8 @@ const sslProtocols = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2'] as const;
 
 function clientCertificateOf(config: OriginMtlsConfig): OriginMtlsConfig {
   const arn = config.ClientCertificateArn ?? '';
-  if (!/^arn:aws[a-z-]*:acm:[a-z0-9-]{1,32}:\d{12}:certificate\/[A-Za-z0-9-]{1,64}$/.test(arn)) {
-    refuse('InvalidArgument', 'The parameter ClientCertificateArn is not valid.');
-  }
+  // guide: origin-enable-mtls-distributions: in us-east-1, as viewers' certificates are.
+  if (!acmArn.test(arn)) refuse('InvalidArgument', 'The parameter ClientCertificateArn is not valid.');
   return { ClientCertificateArn: arn };
 }
 

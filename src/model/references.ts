@@ -1,11 +1,11 @@
 // What a distribution's configuration refers to by id, so that the API can look it all up before the rules are applied.
 import type { CacheBehavior, DefaultCacheBehavior, DistributionConfig, StreamingDistributionConfig } from '@aws-sdk/client-cloudfront';
-import { certificateIdOf } from './certificate';
+import { certificateIdOf, clientCertificateIdOf } from './certificate';
 import { itemsOf } from './quantity';
 
 /** Nouns that are kept as resources; also their `kind` in the store. */
 export type ResourceKind =
-  | 'anycast-ip-list' | 'cache-policy' | 'certificate' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
+  | 'anycast-ip-list' | 'ca-bundle' | 'cache-policy' | 'certificate' | 'connection-function' | 'connection-group' | 'continuous-deployment-policy' | 'distribution-tenant'
   | 'field-level-encryption-config' | 'field-level-encryption-profile' | 'function' | 'key-group' | 'key-value-store' | 'managed-certificate'
   | 'monitoring-subscription' | 'origin-access-control' | 'origin-access-identity' | 'origin-request-policy' | 'public-key' | 'realtime-log-config'
   | 'resource-policy' | 'response-headers-policy' | 'trust-store' | 'trusted-signer' | 'vpc-origin';
@@ -108,6 +108,7 @@ export function referencesOf(config: DistributionConfig): readonly Reference[] {
       ['origin-access-identity', identityOf(origin.S3OriginConfig?.OriginAccessIdentity)],
       ['origin-access-control', origin.OriginAccessControlId],
       ['vpc-origin', origin.VpcOriginConfig?.VpcOriginId],
+      ['certificate', clientCertificateIdOf(origin.CustomOriginConfig?.OriginMtlsConfig)],
     ]),
     ...behaviors.flatMap(behaviorReferences),
     [ownSigner.kind, behaviors.some((behavior) => itemsOf(behavior.TrustedSigners).length > 0) ? ownSigner.id : null],

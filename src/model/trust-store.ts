@@ -1,15 +1,22 @@
 // Trust stores: the certificate authorities that viewers' certificates must come from.
 import type { CaCertificatesBundleS3Location, CaCertificatesBundleSource } from '@aws-sdk/client-cloudfront';
 import { required, text } from './argument';
+import { caBundleName } from './ca-bundle';
 import type { ConfigContext } from './config-context';
 import { present } from './quantity';
 import { refuse } from './refusal';
 
 /** What of a trust store a caller sets. */
-export interface TrustStoreConfig {
+export interface TrustStoreSettings {
   readonly Name: string;
   readonly CaCertificatesBundleSource: CaCertificatesBundleSource;
   readonly UseClientCertificateOCSPEndpoint: boolean;
+}
+
+/** A trust store with what was read for it. */
+export interface TrustStoreConfig extends TrustStoreSettings {
+  /** PEM; null, or left out by a version before this: there was no bundle at the place named when the store was written. */
+  readonly certificates?: string | null;
 }
 
 function locationOf(source: CaCertificatesBundleSource, { limits }: Pick<ConfigContext, 'limits'>): CaCertificatesBundleS3Location {
@@ -29,7 +36,7 @@ function locationOf(source: CaCertificatesBundleSource, { limits }: Pick<ConfigC
  * `current`: an update leaves what it does not name as it is.
  * @throws Refusal InvalidArgument
  */
-export function prepareTrustStore(config: Partial<TrustStoreConfig>, context: ConfigContext, current: TrustStoreConfig | null): TrustStoreConfig {
+export function prepareTrustStore(config: Partial<TrustStoreSettings>, context: ConfigContext, current: TrustStoreSettings | null): TrustStoreSettings {
   const whole = { ...current, ...present(config) };
   const source = required(whole.CaCertificatesBundleSource, 'CaCertificatesBundleSource');
   return {
@@ -39,12 +46,11 @@ export function prepareTrustStore(config: Partial<TrustStoreConfig>, context: Co
   };
 }
 
-/**
- * What became of the bundle. Departure: CloudFront reads it from S3 in the caller's name, which nobody here can; a store that said
- * that it is active would promise certificates that no edge has.
- */
-export const unreadBundle = {
-  Status: 'failed',
-  NumberOfCaCertificates: 0,
-  Reason: 'The CA certificates bundle was not read: this installation has no access to Amazon S3.',
-} as const;
+/** What became of the bundle. A store that has none says so: it must not promise certificates that no edge has. */
+export function bundleStatus({ certificates = null, CaCertificatesBundleSource: source }: Partial<TrustStoreConfig>): Readonly<Record<string, unknown>> {
+  if (certificates !== null) return { Status: 'active', NumberOfCaCertificates: certificates.split('BEGIN CERTIFICATE').length - 1 };
+  return {
+    Status: 'failed', NumberOfCaCertificates: 0,
+    Reason: `There is no bundle ${caBundleName(source?.CaCertificatesBundleS3Location ?? {})}: this installation reads what PUT /edgefront/v1/ca-bundles was given, not Amazon S3.`,
+  };
+}

@@ -2,7 +2,7 @@
 import type {
   CertificateSite, ConnectionGroupSite, Purge, RequestSelection, Selection, Site, SiteAccess, SiteBehavior, SiteCaching, SiteCors, SiteCountries, SiteErrorPage, SiteField, SiteOrigin,
   SiteEncryption, SiteEncryptionEntity, SiteEncryptionProfile, SiteLogging, SiteOriginGroup, SitePublicKey, SiteResponseHeaders, SiteSigning, SiteTls,
-  Route, SiteTenancy, SiteTrial, SiteTrialChoice, StreamingSite, TenantSite, WebSite,
+  Route, SiteClientAuth, SiteTenancy, SiteTrial, SiteTrialChoice, StreamingSite, TenantSite, WebSite,
 } from './site';
 
 /** Null when the value is as it should be, else where it is not, as a path. */
@@ -119,6 +119,7 @@ const origin = shape<SiteOrigin>({
   keepAliveS: seconds,
   completionTimeoutS: orNull(seconds),
   signing: orNull(signing),
+  clientCertificate: orNull(filled),
   shield: orNull(filled),
 });
 
@@ -127,7 +128,11 @@ const errorPage = shape<SiteErrorPage>({ status: count, pagePath: text, response
 
 const logging = shape<SiteLogging>({ bucket: filled, prefix: text });
 
-const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag });
+const clientAuth: Check = (value, at) => (value as { mode?: unknown } | null | undefined)?.mode === 'passthrough'
+  ? null
+  // Without authorities OpenSSL would trust the public ones.
+  : shape<Exclude<SiteClientAuth, { mode: 'passthrough' }>>({ mode: oneOf('required', 'optional'), authorities: filled, ignoreExpiry: flag })(value, at);
+const tls = shape<SiteTls>({ certificate: filled, policy: filled, http2: flag, clientAuth: orNull(clientAuth) });
 
 const trialChoice: Check = (value, at) => (value as { kind?: unknown } | null | undefined)?.kind === 'header'
   ? shape<Extract<SiteTrialChoice, { kind: 'header' }>>({ kind: oneOf('header'), name: filled, value: text })(value, at)

@@ -168,6 +168,8 @@ export interface SiteOrigin {
   readonly completionTimeoutS: number | null;
   /** Null: requests are sent as they are. */
   readonly signing: SiteSigning | null;
+  /** Id of the CertificateSite that the edge shows to the origin over TLS; null: it shows none. */
+  readonly clientCertificate: string | null;
   /** AWS's name of the region whose edge is asked in the origin's place; null: the origin is asked itself. */
   readonly shield: string | null;
 }
@@ -281,7 +283,22 @@ export interface SiteTls {
   /** CloudFront's name of a security policy. */
   readonly policy: string;
   readonly http2: boolean;
+  /** Whether viewers are asked for certificates; null: they are not. */
+  readonly clientAuth: SiteClientAuth | null;
 }
+
+/** Which certificates of viewers are taken. */
+export type SiteClientAuth =
+  | {
+    /** `optional`: a viewer may show none, but none that is wrong. */
+    readonly mode: 'required' | 'optional';
+    /** PEM of the authorities that are trusted, roots among them. */
+    readonly authorities: string;
+    /** A viewer's certificate whose time is over is taken all the same. */
+    readonly ignoreExpiry: boolean;
+  }
+  /** The origin judges what is shown. */
+  | { readonly mode: 'passthrough' };
 
 /** A certificate that sites name. It has no hosts of its own: which of its names are served is for sites to say. */
 export interface CertificateSite extends SiteIdentity {

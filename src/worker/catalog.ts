@@ -5,7 +5,7 @@ import type { Reference, ResourceKind, ResourceRow } from '../store/store';
 /** Kinds that a site is made from. Others are of no interest to nodes and are not kept in memory. */
 const compiledKinds: ReadonlySet<string> = new Set<ResourceKind>([
   'cache-policy', 'connection-group', 'continuous-deployment-policy', 'field-level-encryption-config', 'field-level-encryption-profile', 'function', 'key-group',
-  'origin-access-control', 'origin-access-identity', 'origin-request-policy', 'public-key', 'response-headers-policy', 'trusted-signer', 'vpc-origin',
+  'origin-access-control', 'origin-access-identity', 'origin-request-policy', 'public-key', 'response-headers-policy', 'trust-store', 'trusted-signer', 'vpc-origin',
 ]);
 
 /** Answers what a configuration names. */

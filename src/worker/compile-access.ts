@@ -1,16 +1,38 @@
 // Who may see what, as a distribution's configuration says it, turned into what an edge checks.
 import type {
-  CacheBehavior, DefaultCacheBehavior, DistributionConfig, FieldLevelEncryptionConfig, FieldLevelEncryptionProfileConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig, StreamingDistributionConfig,
+  CacheBehavior, DefaultCacheBehavior, DistributionConfig, FieldLevelEncryptionConfig, FieldLevelEncryptionProfileConfig, KeyGroupConfig, Origin, OriginAccessControlConfig, PublicKeyConfig, StreamingDistributionConfig, ViewerMtlsConfig,
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import { Fault } from '../base/fault';
-import type { SiteAccess, SiteBehavior, SiteCountries, SiteEncryption, SiteEncryptionProfile, SitePublicKey, SiteSigning } from '../snapshot/site';
+import type { SiteAccess, SiteBehavior, SiteClientAuth, SiteCountries, SiteEncryption, SiteEncryptionProfile, SitePublicKey, SiteSigning } from '../snapshot/site';
 import type { Reference, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
 
 /** A restriction of the whole distribution that an edge cannot check: it must refuse rather than let everybody in. */
-function closedForAll(config: DistributionConfig): string | null {
-  return config.ViewerMtlsConfig?.Mode === 'required' ? 'viewer mTLS' : null;
+function closedForAll({ ViewerMtlsConfig: mtls, ConnectionFunctionAssociation: association }: DistributionConfig, lookup: Lookup): string | null {
+  if ((association?.Id ?? '') !== '') return 'connection function';
+  if (mtls === undefined || mtls.Mode === 'passthrough') return null;
+  const store = trustStoreOf(mtls, lookup);
+  if (store?.UseClientCertificateOCSPEndpoint === true) return 'revocation of viewers\' certificates';
+  return (store?.certificates ?? null) === null ? 'trust store without certificates' : null;
+}
+
+/** What of a trust store counts here. */
+interface TrustStore { readonly certificates?: string | null; readonly UseClientCertificateOCSPEndpoint?: boolean }
+
+function trustStoreOf({ TrustStoreConfig: named }: ViewerMtlsConfig, lookup: Lookup): TrustStore | null {
+  const id = named?.TrustStoreId ?? '';
+  return id === '' ? null : configOf<TrustStore>({ kind: 'trust-store', id }, lookup);
+}
+
+/** Whose certificates viewers are asked for; null: nobody's, or there is nothing to check them by and the site is closed. */
+export function clientAuthOf({ ViewerMtlsConfig: mtls }: DistributionConfig, lookup: Lookup): SiteClientAuth | null {
+  if (mtls === undefined) return null;
+  if (mtls.Mode === 'passthrough') return { mode: 'passthrough' };
+  const authorities = trustStoreOf(mtls, lookup)?.certificates ?? null;
+  if (authorities === null) return null;
+  // Required is the default (guide: mtls-validation-modes).
+  return { mode: mtls.Mode === 'optional' ? 'optional' : 'required', authorities, ignoreExpiry: mtls.TrustStoreConfig?.IgnoreCertificateExpiry === true };
 }
 
 /** Countries from which alone, or from which not, viewers are let in. */
@@ -38,7 +60,7 @@ export function accessOf(config: DistributionConfig, behavior: DefaultCacheBehav
   const accounts = behavior.TrustedSigners?.Enabled === true ? behavior.TrustedSigners.Items ?? [] : null;
   // Where accounts and groups are trusted, either may sign.
   const signedBy = groups === null && accounts === null ? null : keysOf(groups ?? [], accounts ?? [], keyring);
-  return { closed: closedForAll(config), signedBy };
+  return { closed: closedForAll(config, keyring.lookup), signedBy };
 }
 
 /** The same for a streaming distribution. @param isGroup tells its signers that are key groups from accounts */

@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-cloudfront';
 import { assert } from '../base/assert';
 import type { Sealer } from '../base/sealed';
-import { certificateIdOf, certificateIdOfArn, defaultCertificateId } from '../model/certificate';
+import { certificateIdOf, certificateIdOfArn, clientCertificateIdOf, defaultCertificateId } from '../model/certificate';
 import type { TenantSettings } from '../model/distribution-tenant';
 import { activeKeyPairs, type KeyPairs } from '../model/key-pair';
 import { managedCachePolicy, managedOriginRequestPolicy, managedResponseHeadersPolicy } from '../model/managed-policies';
@@ -19,7 +19,7 @@ import type {
 } from '../snapshot/site';
 import type { DistributionRow, ResourceRow } from '../store/store';
 import type { Lookup } from './catalog';
-import { accessOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
+import { accessOf, clientAuthOf, configOf, countriesOf, encryptionOf, keysNamed, publicKeysOf, rowOf, signingOf, streamingAccessOf, type Keyring } from './compile-access';
 import { compileConnectionGroup, compileTenant, tenancyOf } from './compile-tenants';
 import { trialOf } from './compile-trial';
 
@@ -75,7 +75,7 @@ function compileWeb(row: DistributionRow, lookup: Lookup): WebSite {
     cacheTagField: config.CacheTagConfig?.HeaderName?.toLowerCase() ?? null,
     publicKeys: publicKeysOf(behaviors, keyring),
     countries: countriesOf(config),
-    tls: compileTls(config),
+    tls: compileTls(config, lookup),
     tenancy,
   };
 }
@@ -111,11 +111,13 @@ function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSit
 export interface KeyExchange { readonly stored: Sealer; readonly nodes: Sealer }
 
 /** Guide: Security Policy, Supported HTTP Versions. HTTP/3 is not served; whoever asks for it gets the next best. */
-function compileTls({ ViewerCertificate: certificate, HttpVersion: version }: DistributionConfig): SiteTls {
+function compileTls(config: DistributionConfig, lookup: Lookup): SiteTls {
+  const { ViewerCertificate: certificate, HttpVersion: version } = config;
   return {
     certificate: certificateIdOf(certificate) ?? defaultCertificateId,
     policy: certificate?.MinimumProtocolVersion ?? 'TLSv1',
     http2: version === undefined || version.startsWith('http2'),
+    clientAuth: clientAuthOf(config, lookup),
   };
 }
 
@@ -177,6 +179,8 @@ function compileBehavior(pattern: string, behavior: Behavior, config: Distributi
     allowedMethods: methods(behavior.AllowedMethods),
     cachedMethods: methods(behavior.AllowedMethods?.CachedMethods),
     ...request,
+    // Guide, mtls-validation-modes: in mode passthrough every request is for the origin to judge.
+    cacheable: request.cacheable && config.ViewerMtlsConfig?.Mode !== 'passthrough',
     compress: behavior.Compress === true,
     responseHeaders: responseHeadersOf(behavior.ResponseHeadersPolicyId ?? '', lookup),
     access: accessOf(config, behavior, keyring),
@@ -191,9 +195,9 @@ function methods(list: List<string> | undefined): readonly string[] {
 
 type RequestPart = Pick<SiteBehavior, 'cacheable' | 'caching' | 'forward' | 'forwardOtherHeaders' | 'viewerFields'>;
 
-/** The names that are CloudFront's own to say (guide: adding-cloudfront-headers), of lists of header names. */
+/** The names that are CloudFront's own to say (guide: adding-cloudfront-headers, mtls-validation-modes), of lists of header names. */
 function viewerFieldsOf(...lists: readonly (readonly string[])[]): readonly string[] {
-  return [...new Set(lists.flatMap(lower).filter((name) => name.startsWith('cloudfront-')))];
+  return [...new Set(lists.flatMap(lower).filter((name) => name.startsWith('cloudfront-') || name === 'client-cert' || name === 'client-cert-chain'))];
 }
 
 /** Cache policy and origin request policy: what is in the key goes to the origin too (guide: controlling-origin-requests). */
@@ -320,6 +324,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     keepAliveS: custom?.OriginKeepaliveTimeout ?? fallback.keepAliveS,
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
     signing: signingOf(origin, lookup),
+    clientCertificate: clientCertificateIdOf(custom?.OriginMtlsConfig),
     shield: origin.OriginShield?.Enabled === true ? origin.OriginShield.OriginShieldRegion ?? null : null,
   };
 }

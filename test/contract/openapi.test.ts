@@ -31,7 +31,7 @@ const own = [
   'CreateToken', 'ListNodes', 'PutNodeDraining', 'GetHealth', 'GetOpenApi', 'CreateAccessKey', 'ListAccessKeys', 'GetAccessKey', 'UpdateAccessKey', 'DeleteAccessKey',
   'ListDistributionVersions', 'GetDistributionVersion', 'DiffDistributionVersions', 'RollbackDistribution',
   'ListStreamingDistributionVersions', 'GetStreamingDistributionVersion', 'DiffStreamingDistributionVersions', 'RollbackStreamingDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
-  'ImportCertificate', 'ListCertificates', 'GetCertificate', 'RenewCertificate', 'DeleteCertificate', 'GetCertificateAuthority',
+  'ImportCertificate', 'ListCertificates', 'GetCertificate', 'RenewCertificate', 'DeleteCertificate', 'GetCertificateAuthority', 'PutCaBundle', 'ListCaBundles', 'DeleteCaBundle',
   'CreateKeyPair', 'ListKeyPairs', 'GetKeyPair', 'UpdateKeyPair', 'DeleteKeyPair', 'GetReference', 'GetReferencePage', 'GetHome',
 ];
 

@@ -48,9 +48,9 @@ beforeAll(async () => {
   const directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name), new ManualClock(Date.now(), 0));
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate([host, `*.${host}`]), secret))).toBeNull();
-  names.set(host, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true } }));
-  names.set(`old.${host}`, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false } }));
-  for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true } }));
+  names.set(host, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } }));
+  names.set(`old.${host}`, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false, clientAuth: null } }));
+  for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true, clientAuth: null } }));
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler });
   secure = await startHttpServer({ bind: '127.0.0.1', port: 0, handler, tls: directory });
 });

@@ -24,7 +24,7 @@ function handler(exchange: Exchange): void {
 
 beforeAll(async () => {
   const clock = new ManualClock(Date.now(), 0);
-  const served = site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true } });
+  const served = site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } });
   const directory = new TlsDirectory(secret, (name) => (name === host ? termsOf(served, name) : null), clock);
   expect(directory.put(certificateSite('own', serverCertificate([host]), secret))).toBeNull();
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler, tls: directory });

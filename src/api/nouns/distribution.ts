@@ -1,6 +1,6 @@
 // Web distributions: create (with tags, as a staging copy too), read, update, delete, list.
 import type { DistributionConfig, DistributionConfigWithTags, TrustedKeyGroups, TrustedSigners } from '@aws-sdk/client-cloudfront';
-import { certificateIdOf, checkCoversAliases, type CertificateFacts } from '../../model/certificate';
+import { certificateIdOf, checkCoversAliases, checkForClients, clientCertificateIdOf, type CertificateFacts } from '../../model/certificate';
 import { checkDistributionUpdate, prepareDistributionConfig, stagingCopyOf } from '../../model/distribution';
 import { factsOf } from '../../model/facts';
 import { arnOf, domainNameOf, resourceId, versionTag } from '../../model/ids';
@@ -58,6 +58,7 @@ export function refuseDetails(outcome: AliasTaken | Dangling | OverUsed | Tenant
 export async function preparedDistribution(config: DistributionConfig, parts: OperationParts): Promise<DistributionConfig> {
   const ready = prepareDistributionConfig(config, await configContext(referencesOf(config), parts));
   await checkCertificate(ready, parts);
+  await checkClientCertificates(ready, parts);
   return ready;
 }
 
@@ -66,6 +67,16 @@ async function checkCertificate(config: DistributionConfig, parts: OperationPart
   const id = certificateIdOf(config.ViewerCertificate);
   const row = id === null ? null : await parts.store.resources.get('certificate', id);
   if (row !== null) checkCoversAliases(row.config as unknown as CertificateFacts, itemsOf(config.Aliases), parts.clock.nowMs());
+}
+
+/** Those that were uploaded here must be of use to an origin. @throws Refusal InvalidArgument */
+async function checkClientCertificates(config: DistributionConfig, parts: OperationParts): Promise<void> {
+  const ids = new Set(itemsOf(config.Origins).map((origin) => clientCertificateIdOf(origin.CustomOriginConfig?.OriginMtlsConfig)));
+  for (const id of ids) {
+    const row = id === null ? null : await parts.store.resources.get('certificate', id);
+    const facts = row?.config as unknown as (CertificateFacts & { readonly chain: string }) | undefined;
+    if (facts !== undefined) checkForClients(facts.chain, facts, parts.clock.nowMs());
+  }
 }
 
 async function insert(config: DistributionConfig, tags: readonly Tag[], parts: OperationParts): Promise<DistributionRow> {

@@ -18,6 +18,6 @@ export function mediaSite({ id, seq, enabled, priceClass, ipv6, origin, signedBy
       responseHeaders: null, access: { closed: null, signedBy }, encryption: null,
     }],
     origins: [origin], groups: [], errorPages: [], cacheTagField: null, staging: false, trial: null, publicKeys, countries: null,
-    tls: { certificate: 'default', policy: 'TLSv1', http2: true }, tenancy: null,
+    tls: { certificate: 'default', policy: 'TLSv1', http2: true, clientAuth: null }, tenancy: null,
   };
 }

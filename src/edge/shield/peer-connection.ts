@@ -15,7 +15,7 @@ const keepAliveS = 20;
 export function edgeAsOrigin({ secure, address, port }: Endpoint, budgetS: number): SiteOrigin {
   return {
     id: 'edge', host: address, kind: 'custom', protocol: secure ? 'https-only' : 'http-only', httpPort: port, httpsPort: port, tlsVersions: ['TLSv1.2', 'TLSv1.3'],
-    path: '', headers: [], connectionAttempts: 1, connectionTimeoutS: connectTimeoutS, readTimeoutS: budgetS, keepAliveS, completionTimeoutS: null, signing: null, shield: null,
+    path: '', headers: [], connectionAttempts: 1, connectionTimeoutS: connectTimeoutS, readTimeoutS: budgetS, keepAliveS, completionTimeoutS: null, signing: null, clientCertificate: null, shield: null,
   };
 }
 

@@ -1,28 +1,24 @@
 // Which certificate, protocols and ciphers a viewer is met with, by the name it asks for; made when first needed, and few at a time.
 import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { createServer, type Server } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { assert } from '../../base/assert';
 import type { Clock } from '../../base/clock';
 import { messageOf } from '../../base/fault';
 import { nodeKeysPurpose, Sealer } from '../../base/sealed';
-import type { CertificateSite } from '../../snapshot/site';
+import type { CertificateSite, SiteTls } from '../../snapshot/site';
 import type { TermsOfName } from '../sites';
+import { asked, certificateShown, contextOf, isSameAuth, type CertificateShown } from './client-auth';
 import { cipherText, curves, securityPolicy } from './security-policies';
 
 /** How viewers of a site are met. */
-export interface TlsTerms {
-  /** Id of a certificate. */
-  readonly certificate: string;
-  readonly policy: string;
-  readonly http2: boolean;
-}
+export type TlsTerms = SiteTls;
 
 /** How viewers of a name are met, as the site table knows it; null: no site has the name. */
 export type TermsOf = (name: string) => TermsOfName | null;
 
 export const defaultCertificateId = 'default';
 /** As CloudFront's own certificate: everything from TLS 1.0 on (guide: Security Policy). */
-const defaultTerms: TlsTerms = { certificate: defaultCertificateId, policy: 'TLSv1', http2: true };
+const defaultTerms: TlsTerms = { certificate: defaultCertificateId, policy: 'TLSv1', http2: true, clientAuth: null };
 
 /** Contexts in memory; one that is needed again is made again in about a millisecond. */
 const contextsMax = 512;
@@ -33,7 +29,8 @@ export const handshakeMs = 10_000;
 
 interface Context { readonly server: Server; readonly madeAtMs: number; readonly chain: string }
 
-interface Identity {
+/** A certificate with its issuers, and its private key. */
+export interface TlsIdentity {
   readonly chain: string;
   readonly key: string;
   /** SHA-256 of the certificate itself. */
@@ -43,7 +40,7 @@ interface Identity {
 }
 
 export class TlsDirectory {
-  private readonly identities = new Map<string, Identity>();
+  private readonly identities = new Map<string, TlsIdentity>();
   /** The least recently used first. */
   private readonly contexts = new Map<string, Context>();
   private readonly sealer: Sealer;
@@ -67,6 +64,8 @@ export class TlsDirectory {
     }
   }
 
+  /** Null: it was never told of, or is gone. */
+  identity(id: string): TlsIdentity | null { return this.identities.get(id) ?? null; }
   remove(id: string): void { this.identities.delete(id); }
   ids(): IterableIterator<string> { return this.identities.keys(); }
 
@@ -90,7 +89,13 @@ export class TlsDirectory {
   /** True when what was agreed for one name may serve another: the viewer would have been met alike. */
   covers(agreed: TlsTerms, host: string, httpVersion: string): boolean {
     const terms = this.termsFor(host);
-    return terms.certificate === agreed.certificate && terms.policy === agreed.policy && (terms.http2 || httpVersion !== '2');
+    return terms.certificate === agreed.certificate && terms.policy === agreed.policy && isSameAuth(terms.clientAuth, agreed.clientAuth)
+      && (terms.http2 || httpVersion !== '2');
+  }
+
+  /** What a viewer showed in a handshake under these terms, and whether it is taken. */
+  certificateShown(socket: TLSSocket, { clientAuth }: TlsTerms): CertificateShown {
+    return clientAuth === null ? { kind: 'none' } : certificateShown(socket, clientAuth, this.clock.nowMs());
   }
 
   /**
@@ -101,7 +106,7 @@ export class TlsDirectory {
   serverFor(terms: TlsTerms, http2: boolean): Server | null {
     const identity = this.identities.get(terms.certificate);
     if (identity === undefined) return null;
-    const key = `${terms.policy} ${terms.http2 && http2} ${terms.certificate}`;
+    const key = `${terms.policy} ${terms.http2 && http2} ${terms.certificate} ${contextOf(terms.clientAuth)}`;
     const nowMs = this.clock.monotonicMs();
     const known = this.contexts.get(key);
     this.contexts.delete(key);
@@ -113,7 +118,7 @@ export class TlsDirectory {
   }
 }
 
-function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): Server {
+function makeServer({ chain, key }: TlsIdentity, terms: TlsTerms, http2: boolean): Server {
   const policy = securityPolicy(terms.policy);
   assert(policy !== undefined, 'a site with a policy that is none is not taken');
   return createServer({
@@ -122,7 +127,10 @@ function makeServer({ chain, key }: Identity, terms: TlsTerms, http2: boolean): 
     handshakeTimeout: handshakeMs,
     // A session is taken up again under the same terms only.
     sessionIdContext: sessionContext(terms),
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+      // Whoever is asked for a certificate shows it in every handshake: nothing that was taken once is taken again unseen.
+      | (terms.clientAuth === null ? 0 : constants.SSL_OP_NO_TICKET),
+    ...(terms.clientAuth === null ? {} : asked(terms.clientAuth)),
     allowHalfOpen: true,
     noDelay: true,
   });
@@ -135,6 +143,6 @@ function namesIn(chain: string): ReadonlySet<string> {
 }
 
 /** OpenSSL takes 32 bytes. */
-function sessionContext({ certificate, policy }: TlsTerms): string {
-  return createHash('sha256').update(`${policy} ${certificate}`).digest('base64').slice(0, 32);
+function sessionContext({ certificate, policy, clientAuth }: TlsTerms): string {
+  return createHash('sha256').update(`${policy} ${certificate} ${contextOf(clientAuth)}`).digest('base64').slice(0, 32);
 }

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { Log } from '../../base/log';
 import { CLIENT_HELLO_BYTES_MAX, parseClientHello, type ClientHello } from '../../protocol/tls/client-hello';
+import { refusalIn, type ViewerCertificate } from './client-auth';
 import { handshakeMs, type TlsDirectory, type TlsTerms } from './tls-directory';
 
 /** What was agreed with a viewer. */
@@ -17,6 +18,8 @@ export interface ViewerTls {
   /** The name the viewer asked for; null: none. */
   readonly serverName: string | null;
   readonly terms: TlsTerms;
+  /** What the viewer showed and the terms take; null: nothing. */
+  readonly certificate: ViewerCertificate | null;
 }
 
 export interface Secured { readonly socket: TLSSocket; readonly tls: ViewerTls; readonly http2: boolean }
@@ -97,7 +100,9 @@ export class TlsGate {
     this.attached.add(server);
     server.on('secureConnection', (secured) => this.secured(secured));
     server.on('tlsClientError', (error, socket) => {
-      this.log.debug('handshake-failed', { reason: (error as NodeJS.ErrnoException).code ?? 'unknown', address: socket.remoteAddress });
+      const refusal = refusalIn(error, socket);
+      if (refusal === null) this.log.debug('handshake-failed', { reason: (error as NodeJS.ErrnoException).code ?? 'unknown', address: socket.remoteAddress });
+      else this.refuseCertificate(socket, refusal);
       socket.destroy();
     });
   }
@@ -111,10 +116,21 @@ export class TlsGate {
       return;
     }
     const { hello, terms, onSecured } = waiting;
+    const shown = this.directory.certificateShown(socket, terms);
+    if (shown.kind === 'refused') {
+      this.refuseCertificate(socket, shown.reason);
+      socket.destroy();
+      return;
+    }
     onSecured({
       socket, http2: socket.alpnProtocol === 'h2',
-      tls: { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name, serverName: hello.serverName, terms },
+      tls: { protocol: socket.getProtocol() ?? 'unknown', cipher: socket.getCipher().name, serverName: hello.serverName, terms, certificate: shown.kind === 'taken' ? shown.certificate : null },
     });
+  }
+
+  /** The name tells for which site; of the certificate itself nothing is said. */
+  private refuseCertificate(socket: TLSSocket, reason: string): void {
+    this.log.debug('viewer-certificate-refused', { reason, address: socket.remoteAddress, serverName: socket.servername });
   }
 
   private refuse(socket: Socket, reason: string): void {

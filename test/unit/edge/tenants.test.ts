@@ -182,7 +182,7 @@ describe('parameters that make no origin', () => {
 test('how viewers are met: as the site says, with a certificate of the tenant\'s own before it, and the service\'s for the name that is ours', () => {
   const cache = new Cache<OriginFetch>(1_000_000);
   const sites = new SiteTable(cache);
-  const tls = { certificate: 'shared', policy: 'TLSv1.2_2021', http2: false };
+  const tls = { certificate: 'shared', policy: 'TLSv1.2_2021', http2: false, clientAuth: null };
   new EdgeState(sites, cache).change([multiTenantSite({ tls }), connectionGroup(), tenant('one', { certificate: 'own' }), tenant('two', { enabled: false })], [], [], 1);
   expect(sites.termsOf('one.example')).toEqual({ ...tls, name: 'one.example', preferred: 'own' });
   expect(sites.termsOf('x.one.example')).toEqual({ ...tls, name: '*.one.example', preferred: 'own' });

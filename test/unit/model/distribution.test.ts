@@ -146,6 +146,10 @@ describe('rules', () => {
       ViewerMtlsConfig: { Mode: 'required', TrustStoreConfig: { TrustStoreId: 'ts_known' } },
       DefaultCacheBehavior: { ...leastConfig().DefaultCacheBehavior!, ViewerProtocolPolicy: 'https-only' },
     }],
+    ['certificates for the origin to judge', {
+      ViewerMtlsConfig: { Mode: 'passthrough' },
+      DefaultCacheBehavior: { ...leastConfig().DefaultCacheBehavior!, ViewerProtocolPolicy: 'https-only', CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad' },
+    }],
     ['a key group, a function and real-time logs', { DefaultCacheBehavior: {
       ...leastConfig().DefaultCacheBehavior!, TrustedKeyGroups: { Enabled: true, Quantity: 1, Items: ['kg1'] },
       FunctionAssociations: { Quantity: 1, Items: [{ FunctionARN: 'arn:aws:cloudfront::111122223333:function/rewrite', EventType: 'viewer-request' }] },
@@ -153,6 +157,14 @@ describe('rules', () => {
     } }],
   ])('accepted: %s', (_what, more) => {
     expect(codeOf(() => prepareDistributionConfig({ ...leastConfig(), ...more }, context))).toBe('accepted');
+  });
+
+  test('viewers\' certificates are required unless another mode is said', () => {
+    const config = prepareDistributionConfig({
+      ...leastConfig(), ViewerMtlsConfig: { TrustStoreConfig: { TrustStoreId: 'ts_known' } },
+      DefaultCacheBehavior: { ...leastConfig().DefaultCacheBehavior!, ViewerProtocolPolicy: 'https-only' },
+    }, context);
+    expect(config.ViewerMtlsConfig?.Mode).toBe('required');
   });
 
   test('an update keeps caller reference and staging', () => {

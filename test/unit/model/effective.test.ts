@@ -38,8 +38,8 @@ test('a value that asks for nothing is not called ignored', () => {
   const least = effectiveMembers(leastConfig());
   expect(least.filter((member) => member.edges === 'closed')).toEqual([]);
   expect(least).toContainEqual({ path: 'Origins.Items[web].DomainName', value: 'www.example.com', edges: 'enforced' });
-  const closing = effectiveMembers({ ...leastConfig(), ViewerMtlsConfig: { Mode: 'required' } });
-  expect(closing).toContainEqual({ path: 'ViewerMtlsConfig.Mode', value: 'required', edges: 'closed', note: expect.stringContaining('certificates') });
+  const closing = effectiveMembers({ ...leastConfig(), ConnectionFunctionAssociation: { Id: 'cf_known' } });
+  expect(closing).toContainEqual({ path: 'ConnectionFunctionAssociation.Id', value: 'cf_known', edges: 'closed', note: expect.stringContaining('connection functions') });
 });
 
 test('what is enforced in part says how far', () => {

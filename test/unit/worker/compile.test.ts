@@ -68,6 +68,7 @@ test.each<[string, Record<string, unknown>, Partial<SiteBehavior>]>([
       caching: { key: { headers: none, cookies: none, query: none }, gzip: true, brotli: true, minTtlS: 1, defaultTtlS: 86_400, maxTtlS: 31_536_000 } as never }],
   ['CachingDisabled with AllViewer', { CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3' },
     { forward: { headers: all, cookies: all, query: all } as never, caching: { key: { headers: none, cookies: none, query: none }, gzip: false, brotli: false, minTtlS: 0, defaultTtlS: 0, maxTtlS: 0 } as never }],
+  ['a certificate passed through', { CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', OriginRequestPolicyId: '216adef6-5c7f-47e4-b989-5492eafa07d3' }, { viewerFields: [] }],
   ['CloudFront headers in key and origin request', { CachePolicyId: '2e54312d-136d-493c-8eb9-b001f22f67d2', OriginRequestPolicyId: '33f36d7e-f396-46d9-90e0-52428a34d9dc' },
     { forward: { headers: all } as never, viewerFields: expect.arrayContaining(['cloudfront-viewer-country', 'cloudfront-viewer-tls', 'cloudfront-is-smarttv-viewer']) as never }],
   ['MediaPackage with CORS-S3Origin: both lists go to the origin', { CachePolicyId: '08627262-05a9-4f76-9ded-b50ca2e3a84f', OriginRequestPolicyId: '88a5eaf4-2fd4-4709-b370-b4c650ea3fcf' },
@@ -104,6 +105,8 @@ test.each<[string, Record<string, unknown>, Partial<SiteOrigin>]>([
   ['a custom one', { CustomOriginConfig: customOrigin, OriginPath: '/base/', ConnectionAttempts: 2, ConnectionTimeout: 4, CustomHeaders: list({ HeaderName: 'X-Key', HeaderValue: 'v' }) },
     { id: 'main', host: 'origin.example', kind: 'custom', protocol: 'https-only', httpPort: 8080, httpsPort: 8443, tlsVersions: ['TLSv1', 'TLSv1.2', 'TLSv1.3'], path: '/base',
       headers: [['x-key', 'v']], connectionAttempts: 2, connectionTimeoutS: 4, readTimeoutS: 12, keepAliveS: 3, completionTimeoutS: null }],
+  ['one that is shown a certificate', { CustomOriginConfig: { ...customOrigin, OriginMtlsConfig: { ClientCertificateArn: 'arn:aws:acm:us-east-1:000000000000:certificate/mine' } } }, { clientCertificate: 'mine' }],
+  ['one that is shown none', { CustomOriginConfig: customOrigin }, { clientCertificate: null }],
   ['one of old TLS alone', { CustomOriginConfig: { ...customOrigin, OriginSslProtocols: list('TLSv1') } }, { tlsVersions: ['TLSv1'] }],
   ['one that follows the viewer', { CustomOriginConfig: { ...customOrigin, OriginProtocolPolicy: 'match-viewer' } }, { protocol: 'match-viewer' }],
   ['S3: as the viewer asks, with what CloudFront has for the rest', { S3OriginConfig: { OriginAccessIdentity: '' } },
@@ -125,11 +128,41 @@ test('groups and error pages', () => {
   ]);
 });
 
-test.each<[string, Record<string, unknown>, string | null]>([
-  ['client certificates required', { ViewerMtlsConfig: { Mode: 'required' } }, 'viewer mTLS'],
-])('with %s every behaviour is closed, or none', (_what, given, closed) => {
-  const site = web({ ...given, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'allow-all', CachePolicyId: optimized }) });
-  expect(site.behaviors.map((one) => one.access.closed)).toEqual([closed, closed]);
+describe('viewers\' certificates', () => {
+  const stored = (config: Record<string, unknown>): ResourceRow => ({
+    kind: 'trust-store', id: 'ts_1', etag: 'e', name: 'n', arn: null, lastModifiedTime: new Date(0), config, attributes: {}, changeSeq: 1, settled: true,
+  });
+  const compiled = (store: Record<string, unknown>, mtls: Record<string, unknown>, more: Record<string, unknown> = {}): WebSite => {
+    const catalog = new Catalog();
+    catalog.put(stored(store));
+    const site = compileSite(row(plainConfig({ ViewerMtlsConfig: mtls, CacheBehaviors: list({ PathPattern: '/a', TargetOriginId: 'main', ViewerProtocolPolicy: 'https-only', CachePolicyId: optimized }), ...more })), catalog) as WebSite;
+    expect(siteProblem(site)).toBeNull();
+    return site;
+  };
+  const by = (more: Record<string, unknown> = {}): Record<string, unknown> => ({ TrustStoreConfig: { TrustStoreId: 'ts_1', ...more } });
+  const full = { certificates: 'PEM', UseClientCertificateOCSPEndpoint: false };
+
+  test.each<[string, Record<string, unknown>, WebSite['tls']['clientAuth']]>([
+    ['required', { Mode: 'required', ...by() }, { mode: 'required', authorities: 'PEM', ignoreExpiry: false }],
+    ['required, since no mode is said', by(), { mode: 'required', authorities: 'PEM', ignoreExpiry: false }],
+    ['optional, and taken though expired', { Mode: 'optional', ...by({ IgnoreCertificateExpiry: true }) }, { mode: 'optional', authorities: 'PEM', ignoreExpiry: true }],
+    ['passed through', { Mode: 'passthrough' }, { mode: 'passthrough' }],
+  ])('%s', (_what, mtls, expected) => {
+    const site = compiled(full, mtls);
+    expect(site.tls.clientAuth).toEqual(expected);
+    expect(site.behaviors.map(({ access, cacheable }) => [access.closed, cacheable])).toEqual(Array(2).fill([null, expected?.mode !== 'passthrough']));
+  });
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>, Record<string, unknown>, string]>([
+    ['a trust store whose bundle was not found', { certificates: null }, by(), {}, 'trust store without certificates'],
+    ['a trust store of a version before', {}, by(), {}, 'trust store without certificates'],
+    ['no trust store', full, { Mode: 'required' }, {}, 'trust store without certificates'],
+    ['a trust store whose responder is to be asked', { ...full, UseClientCertificateOCSPEndpoint: true }, by(), {}, 'revocation of viewers\' certificates'],
+    ['a connection function', full, by(), { ConnectionFunctionAssociation: { Id: 'cf_1' } }, 'connection function'],
+    ['a connection function, passed through', full, { Mode: 'passthrough' }, { ConnectionFunctionAssociation: { Id: 'cf_1' } }, 'connection function'],
+  ])('with %s every behaviour is closed', (_what, store, mtls, more, closed) => {
+    expect(compiled(store, mtls, more).behaviors.map(({ access }) => access.closed)).toEqual([closed, closed]);
+  });
 });
 
 test.each<[string, Record<string, unknown> | undefined, unknown]>([

@@ -153,12 +153,12 @@ const bundle = (more: Fields = {}): { CaCertificatesBundleSource: Fields } =>
   ({ CaCertificatesBundleSource: { CaCertificatesBundleS3Location: { Bucket: 'certificates', Key: 'ca.pem', Region: 'us-east-1', ...more } } });
 
 describe('trust stores', () => {
-  test('from create to delete, with a status that promises nothing', async () => {
+  test('from create to delete, with a status that promises nothing where there is no bundle', async () => {
     const on = await bench();
     const { TrustStore: created, ETag: etag } = await on.call('CreateTrustStore', { Name: 'one', ...bundle(), ...tags('team') });
     expect(created).toEqual({
       Id: expect.stringMatching(/^ts_[A-Za-z0-9]{27}$/), Arn: `arn:aws:cloudfront::111122223333:trust-store/${created.Id}`, Name: 'one',
-      Status: 'failed', NumberOfCaCertificates: 0, Reason: expect.stringContaining('S3'), LastModifiedTime: expect.any(Date), UseClientCertificateOCSPEndpoint: false,
+      Status: 'failed', NumberOfCaCertificates: 0, Reason: expect.stringContaining('certificates/ca.pem'), LastModifiedTime: expect.any(Date), UseClientCertificateOCSPEndpoint: false,
     });
     const { Id } = created;
     for (const Identifier of [Id, 'one']) expect(await on.call('GetTrustStore', { Identifier })).toEqual({ TrustStore: created, ETag: etag });

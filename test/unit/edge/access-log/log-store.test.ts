@@ -19,7 +19,7 @@ let origins: Origins;
 
 function storeWith(entry: object): BucketStore {
   const endpoints = parseEndpoints(Buffer.from(JSON.stringify([{ origins: ['logs.s3.*'], accessKeyId: key.accessKeyId, secretAccessKey: key.secretAccessKey, url: `http://127.0.0.1:${bucket.port}`, ...entry }])));
-  origins = new Origins({ clock: systemClock, log: silentLog, endpoints, guard: new OriginGuard(IpRanges.none) });
+  origins = new Origins({ clock: systemClock, log: silentLog, endpoints, guard: new OriginGuard(IpRanges.none), identityOf: () => null });
   return new BucketStore(origins, endpoints);
 }
 

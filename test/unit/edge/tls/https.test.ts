@@ -32,9 +32,9 @@ beforeEach(async () => {
   directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name, tenants.get(name)), clock);
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate(['*.sites.test']), secret))).toBeNull();
-  for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true } }));
-  names.set('plain.sites.test', site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false } }));
-  names.set('nothing.sites.test', site({ tls: { certificate: 'missing', policy: 'TLSv1.2_2021', http2: true } }));
+  for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true, clientAuth: null } }));
+  names.set('plain.sites.test', site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false, clientAuth: null } }));
+  names.set('nothing.sites.test', site({ tls: { certificate: 'missing', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } }));
   const handler = (exchange: Exchange): void => {
     asked.push(exchange.request);
     exchange.answer(new HeadBlock(200, []), [], Buffer.from(`over ${exchange.request.httpVersion}`));
@@ -63,7 +63,7 @@ test('a request over TLS 1.3 with HTTP/1.1', async () => {
   expect(text).toContain('over 1.1');
   expect(asked[0]).toMatchObject({
     scheme: 'https', httpVersion: '1.1', remoteAddress: '127.0.0.1',
-    tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', serverName: hostOf('TLSv1.2_2021'), terms: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true } },
+    tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', serverName: hostOf('TLSv1.2_2021'), terms: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } },
   });
 });
 test('a request over HTTP/2', async () => {
@@ -75,7 +75,7 @@ test('a request over HTTP/2', async () => {
   expect(text).toBe('over 2');
 });
 test('a tenant\'s certificate is shown for the names it covers, its site\'s for all others', async () => {
-  const tls = { certificate: 'own', policy: 'TLSv1.2_2021', http2: true };
+  const tls = { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null };
   for (const name of ['a.sites.test', 'b.sites.test', 'c.sites.test', 'd.sites.test']) names.set(name, site({ tls }));
   expect(directory.put(certificateSite('ones', serverCertificate(['a.sites.test', '*.b.sites.test']), secret))).toBeNull();
   expect(directory.put(certificateSite('wild', serverCertificate(['*.sites.test', 'wild.test']), secret))).toBeNull();
@@ -156,7 +156,7 @@ test('a name agreed under one site\'s terms serves another\'s only if they are t
   const agreed = directory.termsFor(hostOf('TLSv1.2_2021'));
   expect(directory.covers(agreed, hostOf('TLSv1.2_2021'), '2')).toBe(true);
   expect(directory.covers(agreed, hostOf('TLSv1.3_2025'), '2')).toBe(false);
-  names.set('twin.sites.test', site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false } }));
+  names.set('twin.sites.test', site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: false, clientAuth: null } }));
   expect(directory.covers(agreed, 'twin.sites.test', '2')).toBe(false);
   expect(directory.covers(agreed, 'twin.sites.test', '1.1')).toBe(true);
   expect(directory.covers(agreed, 'stranger.example', '1.1')).toBe(false);
