@@ -120,7 +120,7 @@ export async function startFleet(place, { apis = 1, edges = 3, environment = {} 
     await database.close();
   });
   const shared = {
-    EDGEFRONT_WORKER_PORT: String(await lastingPort()), EDGEFRONT_NODE_SECRET: randomBytes(32).toString('base64url'), EDGEFRONT_LOG_LEVEL: 'warn',
+    EDGEFRONT_WORKER_PORT: String(await lastingPort()), EDGEFRONT_NODE_SECRET: randomBytes(32).toString('base64url'), EDGEFRONT_SECRETS_KEY: randomBytes(32).toString('base64url'), EDGEFRONT_LOG_LEVEL: 'warn',
     DATABASE_URL: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '', ...environment,
   };
   const control = {

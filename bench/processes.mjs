@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 /** Longest wait for a program to become ready. */
-const readyMsMax = 60_000;
+const readyMsMax = 120_000;
 const pollMs = 100;
 /** Longest wait for a program to end when asked, before it is killed. */
 const endMsMax = 15_000;

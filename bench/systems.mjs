@@ -35,6 +35,9 @@ const childrenOf = (pid) => readdirSync('/proc').filter((name) => /^\d+$/.test(n
 
 const commandOf = (pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 
+/** The processes of an nginx that serve; others load and tidy its cache, and one of them ends after a minute. */
+export const nginxWorkers = (pid) => childrenOf(pid).filter((child) => commandOf(child).includes('worker process'));
+
 /** One GET on a connection of its own. */
 export const ask = (port, host, target) => new Promise((resolve, reject) => {
   http.get({ host: '127.0.0.1', port, path: target, headers: { host }, agent: false, timeout: 10_000 }, (response) => {
@@ -128,8 +131,7 @@ http {
 }`);
   const { child } = place.launch('nginx', ['-c', path.join(dir, 'nginx.conf'), '-p', dir]);
   await until(async () => (await ask(port, 'bench', readyPath)).status === 200, 'nginx');
-  // nginx's other children load and tidy its cache, and one of them ends after a minute.
-  const pids = childrenOf(child.pid).filter((pid) => commandOf(pid).includes('worker process'));
+  const pids = nginxWorkers(child.pid);
   return { name: 'nginx', port, securePort, host: 'bench', pids, hit: (headers) => headers['x-cache'] === 'HIT' };
 }
 

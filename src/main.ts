@@ -2,7 +2,7 @@
 // Entry of every process: the argument names it; it is built, run, and closed on a signal.
 import { randomBytes } from 'node:crypto';
 import { systemClock } from './base/clock';
-import { apiUrlOf, readConfig, type Config } from './base/config';
+import { apiUrlOf, readConfig, secretsOf, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
 import { Sealer, storedKeysPurpose } from './base/sealed';
@@ -44,6 +44,7 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
         const { Functions } = await import('./functions/functions.js');
         const { startDefaultCertificate } = await import('./api/certificates.js');
         await ensureAdministrator(config, store);
+        await (await import('./api/reseal.js')).resealSecrets({ config, store, clock, log });
         const certificate = await startDefaultCertificate({ config, store, clock, log });
         const functions = new Functions(clock, log);
         const operations = createOperations({
@@ -61,7 +62,8 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
 /** What a listener of the control plane shows its clients. Null: it speaks in the clear. */
 async function tlsOf(settings: ServerTlsSettings, what: string, store: Store, config: Config, log: Log): Promise<ServerTls | null> {
   const { issueForListener } = await import('./store/authority.js');
-  const sealer = config.secretsKey === null ? null : new Sealer(config.secretsKey, storedKeysPurpose);
+  const keys = secretsOf(config, 'secretsKey');
+  const sealer = keys.length === 0 ? null : new Sealer(keys, storedKeysPurpose);
   return ServerTls.open(settings, what, (names) => issueForListener(names, { store, sealer, clock: systemClock, dataDir: config.dataDir }), log);
 }
 

@@ -84,7 +84,7 @@ function edgesOf(parts: NodeParts): Child[] {
 function nodeOf(role: 'edge' | 'router', name: string, environment: Readonly<Record<string, string>>, { config, shared, log, clock }: NodeParts): Child {
   const dataDir = path.join(config.dataDir, name);
   makeDirectory(dataDir);
-  const own = { EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, DATABASE_URL: '', EDGEFRONT_SECRETS_KEY: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' };
+  const own = { EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_NODE: name, DATABASE_URL: '', EDGEFRONT_SECRETS_KEY: '', EDGEFRONT_SECRETS_KEY_PREVIOUS: '', EDGEFRONT_ACCESS_KEY_ID: '', EDGEFRONT_SECRET_ACCESS_KEY: '' };
   return new Child(name, role, { ...shared, ...environment, ...own }, log, clock);
 }
 

@@ -1,5 +1,6 @@
 // Who calls: a request signed with Signature Version 4, or one that bears a token of ours.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
 import type { Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
@@ -7,9 +8,10 @@ import type { Log } from '../base/log';
 import type { Service } from '../protocol/aws/rest-xml';
 import { SigningKeys, invalidToken, isSignedWith, readSignature, signatureMismatch, type SignedRequest } from '../protocol/aws/sigv4';
 import type { Store } from '../store/store';
-import { FailedAttempts, auditedLimits, auditedLinesMax, auditedTogetherLimits } from './attempts';
+import { FailedAttempts, auditedLimits, auditedLinesMax, auditedTogetherLimits } from '../base/attempts';
 import type { Principal } from './operation';
 import { issueToken, readToken, tokenExpiresSDefault, type IssuedToken } from './token';
+import { TokenKeys } from './token-keys';
 
 export interface Caller {
   readonly request: SignedRequest;
@@ -35,6 +37,8 @@ export interface Authenticator {
   authenticate(caller: Caller): Promise<Principal>;
   /** A token for the key that the body names or, when it names none, for the one that signed. Throws like authenticate. */
   createToken(caller: Caller, wanted: TokenRequest): Promise<IssuedToken>;
+  /** Tokens are signed with another key from now on. */
+  rotateTokenKeys(before: 'kept' | 'discarded'): Promise<void>;
 }
 
 function bearerOf(rawHeaders: readonly string[]): string | null {
@@ -57,9 +61,13 @@ class StoreAuthenticator implements Authenticator {
   private readonly failures = new FailedAttempts();
   private readonly audited = new FailedAttempts(auditedLimits);
   private readonly auditedTogether = new FailedAttempts(auditedTogetherLimits);
-  private tokenKey: Promise<string> | null = null;
+  private readonly tokenKeys: TokenKeys;
 
-  constructor(private readonly config: Config, private readonly store: Store, private readonly clock: Clock, private readonly log: Log) {}
+  constructor(private readonly config: Config, private readonly store: Store, private readonly clock: Clock, private readonly log: Log) {
+    this.tokenKeys = new TokenKeys(store, clock);
+  }
+
+  rotateTokenKeys(before: 'kept' | 'discarded'): Promise<void> { return this.tokenKeys.rotate(before); }
 
   async authenticate(caller: Caller): Promise<Principal> {
     const bearer = bearerOf(caller.request.rawHeaders);
@@ -68,7 +76,9 @@ class StoreAuthenticator implements Authenticator {
 
   async createToken(caller: Caller, wanted: TokenRequest): Promise<IssuedToken> {
     const accessKeyId = await this.ownerOf(caller, wanted);
-    return issueToken(accessKeyId, await this.key(), this.clock.nowMs(), wanted.expiresInSeconds ?? tokenExpiresSDefault);
+    const [key] = await this.tokenKeys.all();
+    assert(key !== undefined, 'one key signs');
+    return issueToken(accessKeyId, key, this.clock.nowMs(), wanted.expiresInSeconds ?? tokenExpiresSDefault);
   }
 
   private async ownerOf(caller: Caller, wanted: TokenRequest): Promise<string> {
@@ -99,8 +109,8 @@ class StoreAuthenticator implements Authenticator {
   }
 
   private async byToken(caller: Caller, token: string): Promise<Principal> {
-    const key = await this.key();
-    const accessKeyId = this.attempt(caller, null, null, () => readToken(token, key, this.clock.nowMs()));
+    const keys = await this.tokenKeys.all();
+    const accessKeyId = this.attempt(caller, null, null, () => readToken(token, keys, this.clock.nowMs()));
     // A token lives no longer than its key.
     const found = await this.store.accessKeys.find(accessKeyId);
     if (found === null) throw invalidToken();
@@ -132,14 +142,6 @@ class StoreAuthenticator implements Authenticator {
     this.store.audit.signInRefused({ accessKeyId, reason, requestId, address }, auditedLinesMax).catch((thrown: unknown) => {
       this.log.warn('sign-in-not-audited', { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
     });
-  }
-
-  private key(): Promise<string> {
-    this.tokenKey ??= this.store.secret('api-token-key', () => randomBytes(32).toString('base64url')).catch((thrown: unknown) => {
-      this.tokenKey = null;
-      throw thrown;
-    });
-    return this.tokenKey;
   }
 }
 

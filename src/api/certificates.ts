@@ -1,7 +1,7 @@
 // How certificates are kept, and the one for the service's own domain, which the installation's authority issues.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock';
-import type { Config } from '../base/config';
+import { secretsOf, type Config } from '../base/config';
 import { messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { Sealer, storedKeysPurpose } from '../base/sealed';
@@ -23,9 +23,10 @@ const backdatedMs = 3_600_000;
 const renewalEveryMs = day;
 
 /** @throws Refusal SecretsKeyMissing */
-export function sealerOf(config: Pick<Config, 'secretsKey'>): Sealer {
-  if (config.secretsKey === null) refuse('SecretsKeyMissing', 'EDGEFRONT_SECRETS_KEY is not set: private keys cannot be encrypted, so that none is taken.');
-  return new Sealer(config.secretsKey, storedKeysPurpose);
+export function sealerOf(config: Pick<Config, 'secretsKey' | 'secretsKeyPrevious'>): Sealer {
+  const keys = secretsOf(config, 'secretsKey');
+  if (keys.length === 0) refuse('SecretsKeyMissing', 'EDGEFRONT_SECRETS_KEY is not set: private keys cannot be encrypted, so that none is taken.');
+  return new Sealer(keys, storedKeysPurpose);
 }
 
 /** The row of a certificate. Its private key is in it encrypted only. */
@@ -37,7 +38,7 @@ export function storedCertificate(id: string, { facts, chain, privateKey }: Prep
 }
 
 export interface DefaultCertificateParts {
-  readonly config: Pick<Config, 'domain' | 'secretsKey'>;
+  readonly config: Pick<Config, 'domain' | 'secretsKey' | 'secretsKeyPrevious'>;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;

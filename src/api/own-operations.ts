@@ -7,6 +7,7 @@ import { auditOperations, auditSchemas } from './own/audit';
 import { caBundleOperations, caBundleSchemas } from './own/ca-bundles';
 import { certificateOperations, certificateSchemas } from './own/certificates';
 import { effectiveOperations, effectiveSchemas } from './own/effective';
+import { enrolmentOperations, enrolmentSchemas } from './own/enrolment';
 import { fleetOperations, fleetSchemas } from './own/fleet';
 import { keyPairOperations, keyPairSchemas } from './own/key-pairs';
 import { historyOperations, historySchemas } from './own/history';
@@ -22,6 +23,7 @@ const all: readonly OwnOperation[] = [
   ...auditOperations,
   ...effectiveOperations,
   ...fleetOperations,
+  ...enrolmentOperations,
   ...descriptionOperations,
 ];
 
@@ -62,6 +64,7 @@ export function ownSchemas(): Record<string, Node> {
     ...auditSchemas,
     ...effectiveSchemas,
     ...fleetSchemas,
+    ...enrolmentSchemas,
     ErrorResponse: {
       type: 'object', required: ['Error', 'RequestId'], xml: { name: 'ErrorResponse' },
       properties: {

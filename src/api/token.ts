@@ -27,20 +27,23 @@ export function issueToken(accessKeyId: string, key: string, nowMs: number, expi
 
 /**
  * The access key id that a token stands for.
+ * @param keys any of them may have signed it
  * @throws Fault from the caller: `ExpiredToken`, or `InvalidClientTokenId` for any other fault of it
  */
-export function readToken(token: string, key: string, nowMs: number): string {
+export function readToken(token: string, keys: readonly string[], nowMs: number): string {
   const wrong = new Fault('InvalidClientTokenId', 'caller', 'The bearer token included in the request is invalid.');
   if (token.length > tokenLengthMax) throw wrong;
-  try {
-    // Only the algorithm that we sign with: a token must not choose how it is checked.
-    const claims = jwt.verify(token, key, {
-      algorithms: ['HS256'], issuer, audience, maxAge: tokenExpiresSMax, clockTimestamp: Math.floor(nowMs / 1000),
-    });
-    if (typeof claims === 'string' || typeof claims.sub !== 'string' || typeof claims.exp !== 'number') throw wrong;
-    return claims.sub;
-  } catch (thrown) {
-    if (thrown instanceof jwt.TokenExpiredError) throw new Fault('ExpiredToken', 'caller', 'The bearer token included in the request is expired.');
-    throw wrong;
+  for (const key of keys) {
+    try {
+      // Only the algorithm that we sign with: a token must not choose how it is checked.
+      const claims = jwt.verify(token, key, {
+        algorithms: ['HS256'], issuer, audience, maxAge: tokenExpiresSMax, clockTimestamp: Math.floor(nowMs / 1000),
+      });
+      if (typeof claims !== 'string' && typeof claims.sub === 'string' && typeof claims.exp === 'number') return claims.sub;
+    } catch (thrown) {
+      // Said of a token whose signature is right.
+      if (thrown instanceof jwt.TokenExpiredError) throw new Fault('ExpiredToken', 'caller', 'The bearer token included in the request is expired.');
+    }
   }
+  throw wrong;
 }

@@ -46,8 +46,11 @@ export const settings = {
   accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
   secretAccessKey: { name: 'EDGEFRONT_SECRET_ACCESS_KEY', kind: 'text', unit: '', default: null, secret: true, meaning: 'the first administrator\'s secret; set both or neither' },
   accountId: { name: 'EDGEFRONT_ACCOUNT_ID', kind: 'text', unit: '12 digits', default: '000000000000', meaning: 'account in ARNs' },
-  nodeSecret: { name: 'EDGEFRONT_NODE_SECRET', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'shared by worker and nodes, signs the nodes\' tokens; unset: `all` makes one and keeps it in the data directory' },
+  nodeSecret: { name: 'EDGEFRONT_NODE_SECRET', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'shared by worker and nodes that have no key of their own, signs the nodes\' tokens; unset: every node enrols (`all` makes one and keeps it in the data directory)' },
+  nodeSecretPrevious: { name: 'EDGEFRONT_NODE_SECRET_PREVIOUS', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'the one before, which still counts: while nodes change over to another' },
+  enrolmentToken: { name: 'EDGEFRONT_ENROLMENT_TOKEN', kind: 'text', unit: '', default: null, secret: true, meaning: 'lets this node enrol, once, with a key that it makes; or the absolute path of a file with it' },
   secretsKey: { name: 'EDGEFRONT_SECRETS_KEY', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'what private keys of certificates are encrypted under in the database; api and worker need the same; unset: `all` makes one and keeps it in the data directory' },
+  secretsKeyPrevious: { name: 'EDGEFRONT_SECRETS_KEY_PREVIOUS', kind: 'text', unit: '≥ 32 characters', default: null, secret: true, meaning: 'the one before: what is encrypted under it still opens, and the api encrypts it anew at its start' },
   node: { name: 'EDGEFRONT_NODE', kind: 'text', unit: 'name', default: null, meaning: 'name of this node, unique in the fleet; unset: the host\'s name (`all`: `edge-1`, `edge-2` …)' },
   pop: { name: 'EDGEFRONT_POP', kind: 'text', unit: 'POP', default: 'LOC50-P1', meaning: 'place of this node, as `X-Amz-Cf-Pop` says it' },
   location: { name: 'EDGEFRONT_LOCATION', kind: 'text', unit: 'lat,lon', default: null, meaning: 'where this edge is, in degrees, e.g. `50.03,8.57`; unset: at the airport that `EDGEFRONT_POP` begins with' },
@@ -129,11 +132,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((values.accessKeyId === null) !== (values.secretAccessKey === null)) {
     throw new Fault('bad-setting', 'machine', 'set both EDGEFRONT_ACCESS_KEY_ID and EDGEFRONT_SECRET_ACCESS_KEY, or neither');
   }
-  if (values.nodeSecret !== null && values.nodeSecret.length < 32) {
-    throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET must have at least 32 characters');
-  }
-  if (values.secretsKey !== null && values.secretsKey.length < 32) {
-    throw new Fault('bad-setting', 'machine', 'EDGEFRONT_SECRETS_KEY must have at least 32 characters');
+  for (const key of ['nodeSecret', 'nodeSecretPrevious', 'secretsKey', 'secretsKeyPrevious'] as const) {
+    if (values[key] !== null && values[key].length < secretCharsMin) throw new Fault('bad-setting', 'machine', `${settings[key].name} must have at least ${secretCharsMin} characters`);
   }
   for (const [certificate, key, names] of tlsTriples) {
     if ((values[certificate] === null) !== (values[key] === null)) {
@@ -150,6 +150,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_DOMAIN must be a lower-case domain name, not "${values.domain}"`);
   }
   return { ...values, dataDir: path.resolve(values.dataDir) };
+}
+
+/** Of random text; they are no passwords. */
+const secretCharsMin = 32;
+
+/** The present secret, then the one before; empty where there is none. */
+export function secretsOf<Which extends 'nodeSecret' | 'secretsKey'>(config: Pick<Config, Which | `${Which}Previous`>, which: Which): readonly string[] {
+  const present = config[which];
+  const previous = config[`${which}Previous`];
+  return present === null ? [] : previous === null ? [present] : [present, previous];
 }
 
 /** How each of the operator's listeners gets its certificate. */

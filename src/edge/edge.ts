@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, nodeNameOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
+import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { Fault } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -11,6 +11,8 @@ import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
+import { nodeCredential } from '../snapshot/enrolment';
+import { FleetKeys } from '../snapshot/fleet-keys';
 import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
@@ -58,23 +60,24 @@ const compressedAtOnceMax = 64;
 
 /**
  * Starts an edge. It serves from the configuration it kept on disk before the worker answers.
- * @throws Fault `bad-setting` without a node secret, or what the country database, the listener and the data directory throw
+ * @throws Fault `bad-setting`, `not-enrolled` without a credential, or what the country database, the listener and the data directory throw
  */
 export async function startEdge({ config, clock, log, load = loadMeter() }: EdgeParts): Promise<Service & { readonly port: number; readonly httpsPort: number; readonly rtmpPort: number }> {
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const node = nodeNameOf(config);
+  const credential = await nodeCredential(config, 'edge', log);
+  const { node } = credential;
+  const fleetKeys = FleetKeys.open(config.dataDir, credential.keeper, log);
   const identity = new Identity(node, config.pop);
   const cache = new Cache<OriginFetch>(config.cacheBytes);
   const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
-  const tls = new TlsDirectory(config.nodeSecret, (host) => sites.termsOf(host), clock);
+  const tls = new TlsDirectory(fleetKeys, (host) => sites.termsOf(host), clock);
   const origins = new Origins({
     clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
     fleetCertificate: () => tls.defaultFingerprint(),
   });
   const tier: ShieldTier = {
-    marks: new Marks(config.nodeSecret), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
+    marks: new Marks(() => fleetKeys.all[0] ?? null), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
   };
   const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   let rtmp: RtmpServer | null = null;
@@ -118,9 +121,9 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     });
     started.push(rtmp);
     started.push(await startSubscriber({
-      workerUrls: workerUrlsOf(config), node, version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+      workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      secret: config.nodeSecret, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position),
+      credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position),
       takePeers: (edges) => tier.peers.take(edges),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };

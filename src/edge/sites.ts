@@ -75,7 +75,7 @@ export interface TermsOfName extends SiteTls {
 /** Who has a name. */
 type Owner = { readonly id: string; readonly name: string } & (
   /** Null: it is disabled, or not for the web. */
-  | { readonly site: CompiledSite | null }
+  | { readonly site: CompiledSite | null; readonly terms: TermsOfName | null }
   | { readonly tenant: Tenant }
 );
 
@@ -128,9 +128,8 @@ export class SiteTable {
   termsOf(host: string): TermsOfName | null {
     const owner = this.ownerOf(host);
     if (owner === undefined) return null;
-    const { name } = owner;
-    if (!('tenant' in owner)) return owner.site === null ? null : { ...owner.site.site.tls, name, preferred: null };
-    const { tenant } = owner;
+    if (!('tenant' in owner)) return owner.terms;
+    const { name, tenant } = owner;
     const template = this.tenants.templateOf(tenant);
     if (template === null) return null;
     const { tls } = template.site;
@@ -202,7 +201,10 @@ export class SiteTable {
     if (!web) this.media.set(site.id, compiled);
     else if (site.enabled) this.webById.set(site.id, compiled);
     if (web && site.tenancy !== null && site.enabled) this.templates.set(site.id, compiled);
-    for (const name of site.hosts) table.set(name, { id: site.id, name, site: web && site.enabled ? compiled : null });
+    const served = web && site.enabled;
+    for (const name of site.hosts) {
+      table.set(name, { id: site.id, name, site: served ? compiled : null, terms: served ? { ...site.tls, name, preferred: null } : null });
+    }
     this.spaces.retain(site.id, spacesOf(compiled));
     return null;
   }

@@ -2,8 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { nodeNameOf, workerUrlsOf, type Config } from '../base/config';
-import { Fault } from '../base/fault';
+import { workerUrlsOf, type Config } from '../base/config';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
@@ -11,6 +10,7 @@ import { version } from '../base/version';
 import { WatchedFile } from '../base/watched-file';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import { nodeCredential } from '../snapshot/enrolment';
 import { startSubscriber } from '../snapshot/subscriber';
 import { startDnsServer } from './dns-server';
 import { Fleet } from './fleet';
@@ -42,10 +42,10 @@ const openNetworks = (file: string, log: Log): Promise<WatchedFile<NetworkTable>
 
 /**
  * Starts a router. It answers from what it kept on disk before the worker is heard.
- * @throws Fault `bad-setting` without a node secret, or what databases, listeners and the data directory throw
+ * @throws Fault `bad-setting`, `not-enrolled` without a credential, or what databases, listeners and the data directory throw
  */
 export async function startRouter({ config, clock, log }: RouterParts): Promise<RouterService> {
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
+  const credential = await nodeCredential(config, 'router', log);
   const nameServers = nameServersOf(config);
   const dir = path.join(config.dataDir, 'snapshot');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -58,8 +58,8 @@ export async function startRouter({ config, clock, log }: RouterParts): Promise<
     const routes = new RouteTable();
     const fleet = new Fleet(config.dataDir, log);
     const subscriber = await startSubscriber({
-      workerUrls: workerUrlsOf(config), node: nodeNameOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
-      secret: config.nodeSecret, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
+      workerUrls: workerUrlsOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
+      credential, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
     });
     started.push(subscriber);
     const ear = setInterval(() => fleet.hear(subscriber.status()), listenEveryMs);

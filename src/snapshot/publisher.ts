@@ -1,7 +1,6 @@
 // Tells every node what it must know: the publisher's interface, and its implementation over WebSockets.
-import type { IncomingMessage } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, WebSocketServer, type RawData } from 'ws';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
@@ -10,9 +9,10 @@ import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { createOperatorServer, warnWithoutTls, type ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
+import type { Admitted, NodeGate } from './node-gate';
 import type { Snapshot } from './snapshot';
 import {
-  closeCodes, fromNodeBytesMax, leaving, nodeAudience, peersOf, readFromNode, tokenLifeS, workerAudience,
+  closeCodes, fromNodeBytesMax, leaving, peersOf, readFromNode,
   type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type PeerList, type Refused,
 } from './wire';
 
@@ -55,6 +55,10 @@ export interface Publisher extends Service {
   publish(): void;
   /** Nodes are told, now and when they come, each what is for its role, unless it is what they were told last. */
   tellFleet(edges: readonly FleetEdge[]): void;
+  /** Edges are told that the fleet's keys are others now. */
+  tellKeys(): void;
+  /** Cuts off who enrolled with another key than the one that is on record for its name, or with one that is no more. */
+  recheck(keys: ReadonlyMap<string, string>): void;
   /** Nodes connected now. */
   nodes(): readonly NodeState[];
 }
@@ -67,8 +71,11 @@ export interface WebSocketPublisherOptions {
   readonly port: number;
   /** Null: the channel is in the clear. */
   readonly tls: ServerTls | null;
-  /** Signs the nodes' tokens and the worker's proofs. */
-  readonly nodeSecret: string;
+  readonly gate: NodeGate;
+  /** The fleet's keys, the newest first. */
+  readonly fleetKeys: () => readonly string[];
+  /** Answers what comes to the channel without being a node. */
+  readonly others: RequestListener;
   /** A node that says nothing for longer is cut off. */
   readonly nodeLostMs: number;
   readonly watch: NodeWatch;
@@ -84,8 +91,6 @@ const unackedTransfersMax = 64;
 const unackedBytesMax = 8 * 1024 * 1024;
 /** Handed to the socket and not yet taken by the kernel. */
 const bufferedBytesMax = 1024 * 1024;
-/** Clocks of two machines may differ by so much. */
-const clockToleranceS = 60;
 
 interface Transfer { readonly seq: number; readonly bytes: number }
 
@@ -100,6 +105,9 @@ interface Transfer { readonly seq: number; readonly bytes: number }
  * - *closed*: the socket is gone. Never left.
  */
 class NodeLink {
+  private readonly subject: string;
+  /** Its key is no longer on record. */
+  private revoked = false;
   private mode: 'greeting' | 'learning' | 'current' | 'sending' | 'waiting' | 'closed' = 'greeting';
   private hello: Hello | null = null;
   private sentSeq = 0;
@@ -114,12 +122,13 @@ class NodeLink {
   private heardAtMs: number;
   private readonly helloTimer: NodeJS.Timeout;
 
-  constructor(private readonly socket: WebSocket, private readonly subject: string, private readonly fleet: Fleet) {
+  constructor(private readonly socket: WebSocket, private readonly admitted: Admitted, private readonly fleet: Fleet) {
+    this.subject = admitted.node;
     this.heardAtMs = fleet.options.clock.monotonicMs();
     this.helloTimer = setTimeout(() => this.cut(closeCodes.policy, 'no hello'), helloTimeoutMs);
     socket.on('message', (data, isBinary) => this.receive(data, isBinary));
     socket.on('pong', () => { this.heardAtMs = fleet.options.clock.monotonicMs(); });
-    socket.on('error', (thrown) => fleet.options.log.info('node-socket', { node: subject, reason: messageOf(thrown) }));
+    socket.on('error', (thrown) => fleet.options.log.info('node-socket', { node: this.subject, reason: messageOf(thrown) }));
     socket.on('close', (code, reason) => this.closed(code === leaving.code && reason.toString('latin1') === leaving.reason));
   }
 
@@ -190,14 +199,30 @@ class NodeLink {
     this.toldFleet = text;
   }
 
+  /** Routers serve nobody's certificates. */
+  private keysForIt(): readonly string[] { return this.hello?.role === 'edge' ? this.fleet.options.fleetKeys() : []; }
+
+  tellKeys(): void {
+    if (this.hello?.role === 'edge' && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(this.admitted.keysMessage(this.keysForIt())));
+  }
+
+  /** @param key on record for its name */
+  recheck(key: string | undefined): void {
+    if (this.admitted.key === null || this.admitted.key.publicKey === key || this.mode === 'closed') return;
+    this.revoked = true;
+    this.fleet.options.log.warn('node-revoked', { node: this.subject });
+    this.cut(closeCodes.policy, 'revoked');
+  }
+
   private greet(hello: Hello): void {
     if (this.hello !== null) throw new Fault('out-of-order', 'peer', 'a second hello');
     if (hello.node !== this.subject) throw new Fault('not-its-name', 'peer', 'the hello names another node than the token');
+    if (this.admitted.key !== null && hello.role !== this.admitted.key.role) throw new Fault('not-its-role', 'peer', 'it enrolled as another kind of node');
     clearTimeout(this.helloTimer);
     this.hello = hello;
     this.refusals = hello.refusals;
     this.fleet.admit(this);
-    this.socket.send(JSON.stringify({ type: 'welcome', proof: this.fleet.proofFor(hello.nonce) }));
+    this.socket.send(JSON.stringify(this.admitted.welcome(hello.nonce, this.keysForIt())));
     const { snapshot, caughtUp } = this.fleet.options;
     if (hello.epoch !== snapshot.epoch || hello.ackedSeq <= snapshot.seq) { this.begin(hello); return; }
     this.enter('learning');
@@ -282,7 +307,7 @@ class NodeLink {
     const state = this.state();
     if (state === null || !this.fleet.isGone(this.subject)) return;
     this.fleet.options.log.info('node-disconnected', { node: this.subject, left });
-    if (left) this.fleet.options.watch.left(this.subject); else this.fleet.options.watch.changed(state);
+    if (left || this.revoked) this.fleet.options.watch.left(this.subject); else this.fleet.options.watch.changed(state);
   }
 }
 
@@ -297,7 +322,7 @@ class Fleet {
 
   get count(): number { return this.sockets.size; }
 
-  open(socket: WebSocket, subject: string): void { this.sockets.add(new NodeLink(socket, subject, this)); }
+  open(socket: WebSocket, admitted: Admitted): void { this.sockets.add(new NodeLink(socket, admitted, this)); }
 
   admit(link: NodeLink): void {
     const older = this.byNode.get(link.id);
@@ -314,10 +339,6 @@ class Fleet {
 
   isGone(node: string): boolean { return !this.byNode.has(node); }
 
-  proofFor(nonce: string): string {
-    return sign({ nonce }, this.options.nodeSecret, { algorithm: 'HS256', audience: workerAudience, expiresIn: tokenLifeS });
-  }
-
   tell(link: NodeLink): void { if (this.list !== null) link.tellFleet(this.list); }
 
   tellAll(edges: readonly FleetEdge[]): void {
@@ -328,6 +349,10 @@ class Fleet {
   }
 
   pumpAll(): void { for (const link of this.byNode.values()) link.pump(); }
+
+  tellKeys(): void { for (const link of this.byNode.values()) link.tellKeys(); }
+
+  recheck(keys: ReadonlyMap<string, string>): void { for (const link of this.sockets) link.recheck(keys.get(link.id)); }
 
   beatAll(): void {
     const nowMs = this.options.clock.monotonicMs();
@@ -341,23 +366,7 @@ class Fleet {
   cutAll(): void { for (const link of this.sockets) link.cut(1001, 'worker stops'); }
 }
 
-/** The node a request's token is for. @throws Fault `bad-token` */
-function subjectOf(request: IncomingMessage, nodeSecret: string): string {
-  const token = /^Bearer (\S{1,4096})$/.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) throw new Fault('bad-token', 'peer', 'no bearer token');
-  try {
-    const claims = verify(token, nodeSecret, {
-      algorithms: ['HS256'], audience: nodeAudience, clockTolerance: clockToleranceS, maxAge: tokenLifeS,
-    });
-    if (typeof claims === 'string' || typeof claims.sub !== 'string' || claims.exp === undefined) throw new Error('no subject or no end');
-    return claims.sub;
-  } catch (thrown) {
-    throw new Fault('bad-token', 'peer', messageOf(thrown));
-  }
-}
-
 function refuse(socket: Duplex, status: string): void {
-  socket.on('error', () => undefined);
   socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }
 
@@ -367,20 +376,19 @@ function refuse(socket: Duplex, status: string): void {
  */
 export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
   const fleet = new Fleet(options);
-  const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, (_request, response) => {
-    response.writeHead(426, { 'Content-Length': '0', Upgrade: 'websocket', Connection: 'Upgrade, close' }).end();
-  });
+  const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, options.others);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
   server.on('upgrade', (request, socket, head) => {
+    // It may go while it is looked up.
+    socket.on('error', () => undefined);
     if (fleet.count >= nodesMax) { refuse(socket, '503 Service Unavailable'); return; }
-    try {
-      const subject = subjectOf(request, options.nodeSecret);
-      sockets.handleUpgrade(request, socket, head, (accepted) => fleet.open(accepted, subject));
-    } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
-      options.log.warn('node-refused', { reason: thrown.message, address: request.socket.remoteAddress ?? null });
-      refuse(socket, '401 Unauthorized');
-    }
+    options.gate.admit(request).then((admitted) => {
+      sockets.handleUpgrade(request, socket, head, (accepted) => fleet.open(accepted, admitted));
+    }, (thrown: unknown) => {
+      const wrong = thrown instanceof Fault && thrown.source === 'peer';
+      options.log.warn('node-refused', { reason: messageOf(thrown), address: request.socket.remoteAddress ?? null });
+      refuse(socket, !wrong ? '503 Service Unavailable' : thrown.kind === 'too-many-attempts' ? '429 Too Many Requests' : '401 Unauthorized');
+    });
   });
   const port = await listen(server, { ...options, setting: 'EDGEFRONT_WORKER_PORT' });
   warnWithoutTls(options.tls, options.bind, 'EDGEFRONT_WORKER_TLS_NAMES or EDGEFRONT_WORKER_TLS_CERTIFICATE', options.log);
@@ -398,6 +406,8 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     port,
     publish: () => fleet.pumpAll(),
     tellFleet: (edges) => fleet.tellAll(edges),
+    tellKeys: () => fleet.tellKeys(),
+    recheck: (keys) => fleet.recheck(keys),
     nodes: () => fleet.states(),
     close: () => closing ??= close(),
   };

@@ -1,6 +1,5 @@
 // A node's side of the wire: dials the worker, applies what it is told, keeps it on disk, acknowledges.
 import { randomBytes } from 'node:crypto';
-import { sign, verify } from 'jsonwebtoken';
 import { WebSocket, type RawData } from 'ws';
 import { assert } from '../base/assert';
 import type { Clock } from '../base/clock';
@@ -9,17 +8,18 @@ import { Fault, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
 import { sleep, type Service } from '../base/service';
 import { readWhole } from '../base/watched-file';
+import type { NodeCredential } from './credential';
+import { workerCaBytesMax } from './enrolment';
+import type { FleetKeys } from './fleet-keys';
 import { Assembly, Follower, Keeper, type NodeApply, type Part } from './follower';
 import {
-  closeCodes, fromWorkerBytesMax, leaving, nodeAudience, readFromWorker, tokenLifeS, workerAudience,
-  type Ack, type FleetEdge, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge,
+  closeCodes, fromWorkerBytesMax, leaving, readFromWorker,
+  type Ack, type FleetEdge, type FleetKeysMessage, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge, type Welcome,
 } from './wire';
 
 export interface SubscriberOptions {
   /** Workers of the fleet; any of them will do. */
   readonly workerUrls: readonly string[];
-  /** Unique in the fleet, printable ASCII without spaces. */
-  readonly node: string;
   readonly role: NodeRole;
   readonly pop: string;
   /** Where viewers reach it, as `http://host:port`. */
@@ -32,10 +32,11 @@ export interface SubscriberOptions {
   /** Edges only: the same for them. */
   readonly takePeers?: (edges: readonly PeerEdge[]) => void;
   readonly version?: string;
-  /** File with the root certificates by which the worker is known; null: those of Node.js. */
+  /** File with the root certificates by which the worker is known; null: the credential's, else those of Node.js. */
   readonly workerCa: string | null;
-  /** The fleet's shared secret. */
-  readonly secret: string;
+  readonly credential: NodeCredential;
+  /** Edges only: where the fleet's keys are kept. */
+  readonly fleetKeys?: FleetKeys;
   /** The node's own directory. */
   readonly dir: string;
   readonly log: Log;
@@ -57,7 +58,6 @@ const workerSilentMsMax = 3_000;
 const healthMs = 1_000;
 const redialMsMin = 100;
 const redialMsMax = 5_000;
-const clockToleranceS = 60;
 
 /**
  * One connection to the worker. Modes, changed only by `enter`:
@@ -77,13 +77,12 @@ class Link {
   readonly ended: Promise<void>;
 
   constructor(private readonly options: SubscriberOptions, private readonly follower: Follower, workerUrl: string, ca: string | null) {
-    const token = sign({}, options.secret, { algorithm: 'HS256', audience: nodeAudience, subject: options.node, expiresIn: tokenLifeS });
     this.heardAtMs = options.clock.monotonicMs();
     this.keeper = new Keeper({
       follower, log: options.log, kept: (ack) => this.acknowledge(ack), failed: () => this.socket.close(closeCodes.failed, 'cannot write'),
     });
     this.socket = new WebSocket(workerUrl, {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${options.credential.bearer()}` },
       ...(ca === null ? {} : { ca }), minVersion: 'TLSv1.2', handshakeTimeout: dialTimeoutMs, maxPayload: fromWorkerBytesMax, perMessageDeflate: false, followRedirects: false,
     });
     this.socket.on('open', () => this.greet());
@@ -123,10 +122,12 @@ class Link {
 
   private greet(): void {
     this.enter('greeting');
-    const { node, role, pop, addresses, situation, version } = this.options;
+    const { role, pop, addresses, situation, version, fleetKeys, credential: { node } } = this.options;
+    // Without keys nothing that was sealed can be used: all of it is to come again.
+    const known = fleetKeys === undefined || fleetKeys.all.length > 0;
     const hello: Hello = {
-      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: this.follower.epoch,
-      ackedSeq: this.follower.durableSeq, refusals: this.follower.refusals(), nonce: this.nonce,
+      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: known ? this.follower.epoch : null,
+      ackedSeq: known ? this.follower.durableSeq : 0, refusals: this.follower.refusals(), nonce: this.nonce,
     };
     this.socket.send(JSON.stringify(hello));
   }
@@ -138,8 +139,9 @@ class Link {
       if (isBinary) throw new Fault('malformed-message', 'peer', 'binary frame');
       const bytes = data as Buffer;
       const message = readFromWorker(bytes.toString('utf8'));
-      if (message.type === 'welcome') { this.welcome(message.proof); return; }
+      if (message.type === 'welcome') { this.welcome(message); return; }
       if (this.mode !== 'following') throw new Fault('out-of-order', 'peer', `${message.type} before welcome`);
+      if (message.type === 'keys') { this.takeKeys(message); return; }
       if (message.type === 'fleet') { this.takeFleet(message.edges); return; }
       if (message.type === 'peers') { this.takePeers(message.edges); return; }
       const transfer = this.assembly.add(message, bytes.length);
@@ -152,16 +154,17 @@ class Link {
   }
 
   /** Whoever took the worker's port must not configure this node. */
-  private welcome(proof: string): void {
+  private welcome(message: Welcome): void {
     if (this.mode !== 'greeting') throw new Fault('out-of-order', 'peer', 'a second welcome');
-    try {
-      const claims = verify(proof, this.options.secret, { algorithms: ['HS256'], audience: workerAudience, clockTolerance: clockToleranceS, maxAge: tokenLifeS });
-      if (typeof claims === 'string' || claims['nonce'] !== this.nonce) throw new Error('not for this connection');
-    } catch (thrown) {
-      throw new Fault('unproved-worker', 'peer', `the worker does not prove that it knows the nodes' secret: ${messageOf(thrown)}`);
-    }
+    this.options.credential.check(message, this.nonce);
     this.enter('following');
+    this.takeKeys(message);
     this.options.log.info('worker-connected', { seq: this.follower.durableSeq });
+  }
+
+  /** Before anything that is sealed under them. */
+  private takeKeys(message: Pick<FleetKeysMessage, 'keys'>): void {
+    this.options.fleetKeys?.take(this.options.credential.keysIn(message));
   }
 
   private takeFleet(edges: readonly FleetEdge[]): void {
@@ -193,12 +196,9 @@ class Link {
   }
 }
 
-/** Certificates that come with a certificate authority's bundle. */
-const workerCaBytesMax = 4 * 1024 * 1024;
-
 /** Whom the next connection believes; null: nobody, since the file that says it cannot be read just now. */
-async function readTrust({ workerCa, log }: SubscriberOptions): Promise<{ readonly ca: string | null } | null> {
-  if (workerCa === null) return { ca: null };
+async function readTrust({ workerCa, credential, log }: SubscriberOptions): Promise<{ readonly ca: string | null } | null> {
+  if (workerCa === null) return { ca: credential.authority };
   try {
     return { ca: await readWhole({ file: workerCa, what: 'worker-ca', bytesMax: workerCaBytesMax, parse: (bytes) => bytes.toString('utf8') }) };
   } catch (thrown) {
@@ -222,8 +222,8 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
   if (wrong !== undefined) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, or several with commas between, not "${wrong}"`);
   }
-  if (!/^[\x21-\x7e]{1,255}$/.test(options.node)) {
-    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.node}"`);
+  if (!/^[\x21-\x7e]{1,255}$/.test(options.credential.node)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.credential.node}"`);
   }
   const urls = options.workerUrls;
   assert(urls.length > 0, 'a node has a worker to dial');

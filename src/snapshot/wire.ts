@@ -1,6 +1,6 @@
 // The messages between worker and nodes: JSON texts, one per WebSocket frame, read strictly.
 //
-// Node to worker: hello, ack, health. Worker to node: welcome, full, delta; to routers fleet as well, to edges peers. A full or delta
+// Node to worker: hello, ack, health. Worker to node: welcome, full, delta; to routers fleet as well, to edges keys and peers. A full or delta
 // that is too long for one frame comes in parts, all but the last with `more`; a node applies and acknowledges the
 // whole, never a part.
 import { Fault } from '../base/fault';
@@ -49,8 +49,26 @@ export interface Hello extends NodeSituation {
 
 export interface Welcome {
   readonly type: 'welcome';
-  /** A token over the hello's nonce. */
-  readonly proof: string;
+  /** A token over the hello's nonce, for nodes that share a secret with the worker; null for those that enrolled. */
+  readonly proof: string | null;
+  readonly keys: readonly string[];
+}
+
+/** The fleet's keys have changed; the welcome carries them as well. */
+export interface FleetKeysMessage {
+  readonly type: 'keys';
+  /** For edges, the newest first; sealed for nodes that share a secret with the worker. */
+  readonly keys: readonly string[];
+}
+
+/** What a machine sends to become a node, as the body of a POST to `enrolPath` on the nodes' channel. */
+export interface EnrolRequest {
+  /** Id and secret of an enrolment token. */
+  readonly token: string;
+  readonly node: string;
+  readonly role: NodeRole;
+  /** PEM; P-256. */
+  readonly publicKey: string;
 }
 
 export interface Full {
@@ -133,7 +151,7 @@ export function peersOf(edges: readonly FleetEdge[]): readonly PeerEdge[] {
 
 export type FromNode = Hello | Ack | Health;
 /** `malformed`: sites whose shape is wrong, left out of the message; the node refuses them one by one. */
-export type FromWorker = Welcome | FleetList | PeerList | ((Full | Delta) & { readonly malformed: readonly Refused[] });
+export type FromWorker = Welcome | FleetKeysMessage | FleetList | PeerList | ((Full | Delta) & { readonly malformed: readonly Refused[] });
 
 /** A frame from a node: a hello or an ack with its refusals. */
 export const fromNodeBytesMax = 256 * 1024;
@@ -150,6 +168,14 @@ const addressesMax = 32;
 /** Edges in one list; the publisher takes fewer nodes than this. */
 export const fleetMax = 20_000;
 export const capacityMax = 1_000_000;
+
+export const enrolPath = '/enrol';
+const pemCharsMax = 1_024;
+/** Keys in one message; nobody sends more than two. */
+const fleetKeysMax = 8;
+const fleetKeyCharsMax = 512;
+/** What the fleet's keys are sealed for on their way and on nodes' disks. */
+export const fleetKeysPurpose = 'fleet keys';
 
 export const nodeAudience = 'edgefront-node';
 export const workerAudience = 'edgefront-worker';
@@ -266,12 +292,10 @@ const identityAt = (edge: Fields): Pick<FleetEdge, 'id' | 'pop' | 'addresses'> =
   ({ id: nameAt(edge, 'id'), pop: nameAt(edge, 'pop'), addresses: textsAt(edge, 'addresses', addressesMax) });
 
 function helloOf(fields: Fields): Hello {
-  const role = fields['role'];
-  if (role !== 'edge' && role !== 'router') throw malformed('role');
   return {
     type: 'hello',
     node: nameAt(fields, 'node'),
-    role,
+    role: roleAt(fields),
     pop: nameAt(fields, 'pop'),
     addresses: textsAt(fields, 'addresses', addressesMax),
     ...situationAt(fields),
@@ -281,6 +305,25 @@ function helloOf(fields: Fields): Hello {
     refusals: refusalsAt(fields),
     nonce: nameAt(fields, 'nonce'),
   };
+}
+
+function roleAt(fields: Fields): NodeRole {
+  const role = fields['role'];
+  if (role !== 'edge' && role !== 'router') throw malformed('role');
+  return role;
+}
+
+/** @throws Fault `malformed-message` */
+export function readEnrolRequest(body: string): EnrolRequest {
+  const fields = parse(body);
+  return { token: nameAt(fields, 'token'), node: nameAt(fields, 'node'), role: roleAt(fields), publicKey: textAt(fields, 'publicKey', pemCharsMax) };
+}
+
+function keysAt(fields: Fields): readonly string[] {
+  return listAt(fields, 'keys', fleetKeysMax).map((value) => {
+    if (typeof value !== 'string' || value === '' || value.length > fleetKeyCharsMax) throw malformed('keys');
+    return value;
+  });
 }
 
 /**
@@ -325,7 +368,8 @@ function purgesAt(fields: Fields): readonly Purge[] {
 export function readFromWorker(frame: string): FromWorker {
   const fields = parse(frame);
   switch (fields['type']) {
-    case 'welcome': return { type: 'welcome', proof: textAt(fields, 'proof', 4096) };
+    case 'welcome': return { type: 'welcome', proof: fields['proof'] === null ? null : textAt(fields, 'proof', 4096), keys: keysAt(fields) };
+    case 'keys': return { type: 'keys', keys: keysAt(fields) };
     case 'fleet': return { type: 'fleet', edges: fleetEdgesOf(fields['edges']) };
     case 'peers': return { type: 'peers', edges: peerEdgesOf(fields['edges']) };
     case 'full': {

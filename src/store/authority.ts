@@ -30,6 +30,12 @@ export async function installationAuthority(store: Pick<Store, 'secret'>, sealer
   return { certificate, key: sealer.open(sealedKey, secretName) };
 }
 
+/** Under a new EDGEFRONT_SECRETS_KEY: the same authority, its key sealed anew. */
+export async function resealAuthority(store: Pick<Store, 'secret' | 'changeSecret'>, sealer: Sealer, clock: Clock): Promise<void> {
+  const { certificate, key } = await installationAuthority(store, sealer, clock);
+  await store.changeSecret(secretName, () => JSON.stringify({ certificate, sealedKey: sealer.seal(key, secretName) }), 'nothing');
+}
+
 /** Clients on the same machine need not be told of these. */
 const loopbackNames: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 

@@ -5,7 +5,7 @@ import type { Database } from './transaction';
 interface NodeRecord {
   id: string; role: string; pop: string; addresses: string[]; version: string; connected: boolean;
   acked_seq: bigint; last_seen: Date; live: boolean; refusals: unknown;
-  latitude: number | null; longitude: number | null; region: string; capacity: number; load: number; digest: string | null; draining: boolean;
+  latitude: number | null; longitude: number | null; region: string; capacity: number; load: number; digest: string | null; draining: boolean; enrolled: boolean;
 }
 
 function rowOf(record: NodeRecord): NodeRow {
@@ -26,6 +26,7 @@ function rowOf(record: NodeRecord): NodeRow {
     load: record.load,
     digest: record.digest,
     draining: record.draining,
+    enrolled: record.enrolled,
   };
 }
 
@@ -53,7 +54,8 @@ export function nodesIn(database: Database): NodeStore {
     list: async (nodeLostMs) => {
       const records = await database.read((prisma) => prisma.$queryRaw<NodeRecord[]>`
         SELECT *, "last_seen" > clock_timestamp() - make_interval(secs => ${nodeLostMs / 1000}::float8) AS "live",
-          EXISTS (SELECT 1 FROM "drained_node" d WHERE d."id" = "node"."id") AS "draining"
+          EXISTS (SELECT 1 FROM "drained_node" d WHERE d."id" = "node"."id") AS "draining",
+          EXISTS (SELECT 1 FROM "node_key" k WHERE k."node" = "node"."id") AS "enrolled"
         FROM "node" ORDER BY "id"`);
       return records.map(rowOf);
     },

@@ -9,6 +9,7 @@ import { changesIn } from './changes';
 import { connectClient, openPool, unreachable } from './connection';
 import { distributionsIn } from './distributions';
 import { domainsIn } from './domain-moves';
+import { enrolmentsIn } from './enrolments';
 import { PrismaClient } from './generated/client';
 import { invalidationsIn } from './invalidations';
 import { migrate } from './migrate';
@@ -17,6 +18,7 @@ import { nodesIn } from './nodes';
 import { resourcesIn } from './resources';
 import type { Store } from './store';
 import { promotionsIn } from './promotions';
+import { secretsIn } from './secrets';
 import { tagsIn } from './tags';
 import { databaseOn } from './transaction';
 
@@ -62,12 +64,9 @@ export async function openStore({ databaseUrl, log }: StoreOptions): Promise<Sto
     audit: auditIn(database),
     onBehalfOf,
     nodes: nodesIn(database),
+    enrolments: enrolmentsIn(database),
     changes: changesIn(database, { databaseUrl, log, localWakes }),
-    secret: async (name, make) => {
-      const value = make();
-      await database.read((client) => client.$executeRaw`INSERT INTO "secret" ("name", "value") VALUES (${name}, ${value}) ON CONFLICT ("name") DO NOTHING`);
-      return (await database.read((client) => client.secret.findUniqueOrThrow({ where: { name } }))).value;
-    },
+    ...secretsIn(database),
     ping: async () => {
       try {
         await prisma.$queryRaw`SELECT 1`;

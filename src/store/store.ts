@@ -307,7 +307,7 @@ export interface AuditLine extends Author {
   readonly id: number;
   readonly at: Date;
   /** As in the change log, and what nodes do not know: `tags`, `access-key`, and `sign-in` for one that failed. */
-  readonly subject: ChangeSubject | 'tags' | 'access-key' | 'sign-in';
+  readonly subject: ChangeSubject | 'tags' | 'access-key' | 'sign-in' | 'node' | 'enrolment-token' | 'secret';
   /** Of a sign-in: the code that it failed with. */
   readonly subjectId: string;
   readonly action: 'put' | 'remove' | 'refuse';
@@ -357,10 +357,12 @@ export interface NodeRow {
   readonly digest: string | null;
   /** An operator wants it left in peace. */
   readonly draining: boolean;
+  /** It has a key of its own. */
+  readonly enrolled: boolean;
 }
 
 /** What a worker knows of a node. */
-export interface NodeSighting extends Omit<NodeRow, 'lastSeen' | 'live' | 'draining'> {
+export interface NodeSighting extends Omit<NodeRow, 'lastSeen' | 'live' | 'draining' | 'enrolled'> {
   /** How long ago it was heard. */
   readonly seenAgoMs: number;
 }
@@ -464,7 +466,60 @@ export interface KeyValueDataStore {
   write(storeId: string, expectedVersion: number, write: KeyValueWrite, sizeBytesMax: number): Promise<Outcome<KeyValueState, Missing | Stale | TooLarge>>;
 }
 
-export interface Store {
+/** Lets one machine enrol as a node, once. */
+export interface EnrolmentToken {
+  readonly id: string;
+  /** The only node it is for; null: any that has not enrolled yet. */
+  readonly node: string | null;
+  /** Null: either. */
+  readonly role: 'edge' | 'router' | null;
+  readonly createdAt: Date;
+  /** Access key of the administrator who made it. */
+  readonly createdBy: string;
+  readonly expiresAt: Date;
+  /** Null: not yet. */
+  readonly usedAt: Date | null;
+  readonly usedBy: string | null;
+}
+
+/** A machine that wants to be a node. */
+export interface Enrolment {
+  readonly tokenId: string;
+  /** SHA-256 of the token's secret, in hexadecimal. */
+  readonly hash: string;
+  readonly node: string;
+  readonly role: 'edge' | 'router';
+  /** PEM. */
+  readonly publicKey: string;
+}
+
+export interface EnrolmentStore {
+  createToken(token: Pick<EnrolmentToken, 'id' | 'node' | 'role' | 'createdBy'> & { readonly hash: string; readonly expiresInS: number; readonly countMax: number }):
+    Promise<Outcome<EnrolmentToken, TooMany>>;
+  /** Newest first; never more than their quota. */
+  listTokens(): Promise<readonly EnrolmentToken[]>;
+  removeToken(id: string): Promise<{ readonly outcome: 'done' } | Missing>;
+  /** Who made a token; null when there is none. */
+  creatorOf(tokenId: string): Promise<string | null>;
+  /** Records the machine's key under the node's name and the token as used, together. The same machine may ask again. */
+  enrol(enrolment: Enrolment): Promise<{ readonly outcome: 'done' | 'missing' | 'used' | 'expired' | 'not-for-it' | 'name-taken' }>;
+  keyOf(node: string): Promise<{ readonly publicKey: string; readonly role: 'edge' | 'router' } | null>;
+  /** Public keys by node. */
+  keys(): Promise<ReadonlyMap<string, string>>;
+  /** Forgets a node and its key. */
+  revoke(node: string): Promise<{ readonly outcome: 'done' } | Missing>;
+}
+
+export interface SecretStore {
+  /** A named secret of the installation, made by `make` the first time any process asks. */
+  secret(name: string, make: () => string): Promise<string>;
+  /** Another value, made from the present one. @param reach `certificates`: all of them go to the nodes anew */
+  changeSecret(name: string, change: (current: string | null) => string, reach: 'nothing' | 'certificates'): Promise<string>;
+  /** Replaces the sealed private key of each certificate for which `reseal` gives another. @returns how many */
+  resealCertificates(reseal: (sealedKey: string, id: string) => string | null): Promise<number>;
+}
+
+export interface Store extends SecretStore {
   readonly distributions: DistributionStore;
   readonly domains: DomainStore;
   readonly promotions: PromotionStore;
@@ -475,11 +530,10 @@ export interface Store {
   readonly accessKeys: AccessKeyStore;
   readonly audit: AuditStore;
   readonly nodes: NodeStore;
+  readonly enrolments: EnrolmentStore;
   readonly changes: ChangeStore;
   /** Runs `work`; everything that it writes is the author's. */
   onBehalfOf<T>(author: Author, work: () => Promise<T>): Promise<T>;
-  /** A named secret of the installation, made by `make` the first time any process asks. */
-  secret(name: string, make: () => string): Promise<string>;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -108,7 +108,12 @@ function compileCertificate(row: ResourceRow, keys: KeyExchange): CertificateSit
 }
 
 /** What opens private keys as they are stored, and what seals them for nodes. */
-export interface KeyExchange { readonly stored: Sealer; readonly nodes: Sealer }
+export interface KeyExchange {
+  readonly stored: Pick<Sealer, 'open'>;
+  readonly nodes: Pick<Sealer, 'seal'>;
+  /** Looks whether nodes have other keys now: certificates come anew for that. */
+  renew(): Promise<void>;
+}
 
 /** Guide: Security Policy, Supported HTTP Versions. HTTP/3 is not served; whoever asks for it gets the next best. */
 function compileTls(config: DistributionConfig, lookup: Lookup): SiteTls {

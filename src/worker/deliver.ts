@@ -137,6 +137,7 @@ export class Delivery {
   async poll(): Promise<boolean> {
     const pending = await this.readPending();
     if (pending.changes.length === 0) return false;
+    if (this.keys !== null && [...pending.resources.values()].some(({ kind }) => kind === 'certificate')) await this.keys.renew();
     this.takeResources(pending);
     const lastOf = new Map(pending.changes.map((change) => [change.subjectId, change.seq]));
     // Distributions that a changed resource reaches come in that change's place.

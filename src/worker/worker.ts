@@ -4,22 +4,24 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../base/clock';
-import type { Config } from '../base/config';
+import { secretsOf, type Config } from '../base/config';
 import { Fault, codeOf, messageOf } from '../base/fault';
 import type { Log } from '../base/log';
-import { nodeKeysPurpose, Sealer, storedKeysPurpose } from '../base/sealed';
+import { Sealer, storedKeysPurpose } from '../base/sealed';
 import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
+import { NodeGate } from '../snapshot/node-gate';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
 import type { NodeSighting, Store } from '../store/store';
-import type { KeyExchange } from './compile';
 import { Delivery } from './deliver';
+import { enrolmentHandler } from './enrol';
+import { FleetKeyRing } from './fleet-keys';
 import { fleetListOf } from './fleet-list';
 import { LogReading } from './log-reading';
 import { Settler } from './settle';
 
 export interface WorkerParts {
-  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'secretsKey' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
+  readonly config: Pick<Config, 'bind' | 'workerPort' | 'nodeSecret' | 'nodeSecretPrevious' | 'secretsKey' | 'secretsKeyPrevious' | 'nodeLostMs' | 'changePollMs' | 'changeRetentionS' | 'pop'>;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,6 +42,7 @@ class RunningWorker {
     private readonly reading: LogReading,
     private readonly settler: Settler,
     private readonly publisher: Publisher,
+    private readonly renewKeys: () => Promise<void>,
     private readonly id: string,
     private readonly teller: string,
   ) {}
@@ -65,6 +68,8 @@ class RunningWorker {
     const { nodes } = this.parts.store;
     await nodes.put([this.ownRow()], this.teller);
     this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
+    this.publisher.recheck(await this.parts.store.enrolments.keys());
+    await this.renewKeys();
   }
 
   private ownRow(): NodeSighting {
@@ -84,18 +89,19 @@ class RunningWorker {
   }
 }
 
-function keyExchangeOf(secretsKey: string | null, nodeSecret: string): KeyExchange | null {
-  return secretsKey === null ? null : { stored: new Sealer(secretsKey, storedKeysPurpose), nodes: new Sealer(nodeSecret, nodeKeysPurpose) };
-}
-
 /**
  * Loads what there is, opens the nodes' channel and follows the log until closed.
- * @throws Fault `bad-setting` without a node secret, `port-in-use`, or what the store throws
+ * @throws Fault `bad-setting` without a key for secrets, `port-in-use`, or what the store throws
  */
 export async function startWorker(parts: WorkerParts): Promise<Service & { readonly port: number }> {
   const { config, store, clock, log } = parts;
-  if (config.nodeSecret === null) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_NODE_SECRET is needed: the secret that worker and nodes share');
-  const delivery = await Delivery.load(store.changes, log, keyExchangeOf(config.secretsKey, config.nodeSecret));
+  const secretsKeys = secretsOf(config, 'secretsKey');
+  if (secretsKeys.length === 0) throw new Fault('bad-setting', 'machine', 'EDGEFRONT_SECRETS_KEY is needed: private keys and the fleet\'s keys are encrypted under it');
+  const stored = new Sealer(secretsKeys, storedKeysPurpose);
+  const ring = await FleetKeyRing.load(store, stored);
+  let tellKeys = (): void => {};
+  const renew = async (): Promise<void> => { if (await ring.refresh()) tellKeys(); };
+  const delivery = await Delivery.load(store.changes, log, { stored, nodes: ring, renew });
   const teller = randomUUID();
   const settler = new Settler({ store, nodeLostMs: config.nodeLostMs, teller, clock, log });
   await settler.begin();
@@ -106,11 +112,14 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
     left: (id) => { if (!stopping) settler.left(id); },
   };
   const reading = new LogReading({ delivery, changes: store.changes, changePollMs: config.changePollMs, log });
+  const gate = new NodeGate({ secrets: secretsOf(config, 'nodeSecret'), keyOf: (node) => store.enrolments.keyOf(node), clock });
   const publisher = await startWebSocketPublisher({
-    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeSecret: config.nodeSecret, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeLostMs: config.nodeLostMs, watch, clock, log,
+    gate, fleetKeys: () => ring.all, others: enrolmentHandler({ store, gate, log }),
   });
+  tellKeys = () => publisher.tellKeys();
   // Several may run on one machine.
-  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, `worker-${hostname()}-${publisher.port}`, teller);
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, `worker-${hostname()}-${publisher.port}`, teller);
   await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { ManualClock } from '../../src/base/clock';
 import { HeadBlock, type Exchange } from '../../src/edge/http/exchange';
 import { startHttpServer, type HttpServer } from '../../src/edge/http/server';
+import { nodeKeysPurpose, Sealer } from '../../src/base/sealed';
 import { TlsDirectory } from '../../src/edge/tls/tls-directory';
 import type { WebSite } from '../../src/snapshot/site';
 import { certificateSite, serverCertificate, testAuthority } from '../fixtures/certificates';
@@ -45,7 +46,7 @@ beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'edgefront-clients-'));
   authority = path.join(dir, 'authority.pem');
   writeFileSync(authority, testAuthority.certificate);
-  const directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name), new ManualClock(Date.now(), 0));
+  const directory = new TlsDirectory(new Sealer(secret, nodeKeysPurpose), (name) => termsOf(names.get(name), name), new ManualClock(Date.now(), 0));
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate([host, `*.${host}`]), secret))).toBeNull();
   names.set(host, site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } }));

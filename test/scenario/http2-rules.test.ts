@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { ManualClock } from '../../src/base/clock';
 import { HeadBlock, type Exchange } from '../../src/edge/http/exchange';
 import { startHttpServer, type HttpServer } from '../../src/edge/http/server';
+import { nodeKeysPurpose, Sealer } from '../../src/base/sealed';
 import { TlsDirectory } from '../../src/edge/tls/tls-directory';
 import { CLIENT_PREFACE, Flag, Frame, FrameType, INITIAL_WINDOW_BYTES, SettingId, settingsFrame, uint31, WINDOW_BYTES_MAX, writeFrameHead } from '../../src/protocol/http/http2-frames';
 import { certificateSite, serverCertificate, testAuthority } from '../fixtures/certificates';
@@ -25,7 +26,7 @@ function handler(exchange: Exchange): void {
 beforeAll(async () => {
   const clock = new ManualClock(Date.now(), 0);
   const served = site({ tls: { certificate: 'own', policy: 'TLSv1.2_2021', http2: true, clientAuth: null } });
-  const directory = new TlsDirectory(secret, (name) => (name === host ? termsOf(served, name) : null), clock);
+  const directory = new TlsDirectory(new Sealer(secret, nodeKeysPurpose), (name) => (name === host ? termsOf(served, name) : null), clock);
   expect(directory.put(certificateSite('own', serverCertificate([host]), secret))).toBeNull();
   server = await startHttpServer({ bind: '127.0.0.1', port: 0, handler, tls: directory });
 });

@@ -47,7 +47,7 @@ const nodeConfig = (name: string, workerPort: number, more: Readonly<Record<stri
 });
 
 const startedWorker = (port: number) => startWorker({
-  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 1_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1', secretsKey: null },
+  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 1_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1', nodeSecretPrevious: null, secretsKey: 'k'.repeat(32), secretsKeyPrevious: null },
   store: api.store, clock: systemClock, log: silentLog,
 });
 

@@ -4,7 +4,7 @@ import { count, json, query, refer, text, time, type Node, type OwnOperation } f
 
 /** Lines on one page. */
 export const auditPage = { default: 100, max: 1_000 } as const;
-const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'key-values', 'tags', 'access-key', 'sign-in'];
+const subjects: readonly AuditLine['subject'][] = ['distribution', 'invalidation', 'resource', 'key-values', 'tags', 'access-key', 'sign-in', 'node', 'enrolment-token', 'secret'];
 const id: Node = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 
 export const auditOperations: readonly OwnOperation[] = [{

@@ -56,7 +56,7 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
   },
   Node: {
     type: 'object',
-    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals', 'place', 'region', 'capacity', 'load', 'digest', 'draining'],
+    required: ['id', 'role', 'pop', 'addresses', 'version', 'connected', 'live', 'ackedSeq', 'lastSeen', 'refusals', 'place', 'region', 'capacity', 'load', 'digest', 'draining', 'enrolled'],
     properties: {
       id: text,
       role: { type: 'string', enum: ['edge', 'router', 'worker'] },
@@ -83,6 +83,7 @@ export const fleetSchemas: Readonly<Record<string, Node>> = {
         description: 'Of all that it has in force, said once a second: edges with the same one have the same configuration, and so have routers among themselves. null: it does not say.',
       },
       draining,
+      enrolled: { type: 'boolean', description: 'It has a key of its own, and can be revoked.' },
     },
   },
   NodeDraining: { type: 'object', additionalProperties: false, required: ['draining'], properties: { draining } },

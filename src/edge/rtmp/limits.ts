@@ -13,16 +13,18 @@ export interface RtmpServerLimits {
   readonly pausedMs: number;
   /** Streams of one connection; Flash opens one for each thing it shows at once. */
   readonly streamsMax: number;
+  /** Names of one connection that are looked up at once. */
+  readonly findsMax: number;
   /** What may wait in one stream's playlist. */
   readonly playlistMax: number;
   /** While more waits to be taken, nothing is added: what a viewer that does not read can cost, but for one slice. */
   readonly waitingBytesMax: number;
   /** How often viewers are looked at: one timer for all of them. */
   readonly tickMs: number;
+  /** The end is said so much later than the last frame was sent. */
+  readonly endDelayMs: number;
   /** A viewer's buffer counts at least for so long, so that the network's moods are not seen. */
   readonly bufferMsMin: number;
-  /** Who has more than this ahead gets one slice at a turn. */
-  readonly eagerMs: number;
   /** What a viewer has that does not say. */
   readonly bufferMsDefault: number;
   /** A stream's name with its query: signed ones have up to 700 characters, and players take up to 4 KB. */
@@ -36,11 +38,13 @@ export const defaultRtmpLimits: RtmpServerLimits = {
   quietMs: 600_000,
   pausedMs: 14_400_000,
   streamsMax: 8,
+  findsMax: 16,
   playlistMax: 64,
   waitingBytesMax: 262_144,
   tickMs: 100,
+  // GStreamer drops a frame that it has not passed on when the end comes right behind it.
+  endDelayMs: 200,
   bufferMsMin: 1000,
-  eagerMs: 5000,
   bufferMsDefault: 3000,
   nameBytesMax: 8192,
 };

@@ -26,6 +26,8 @@ export interface PlaybackHost {
   /** A play ended early. */
   failed(film: Film | null, name: string, fault: Fault): void;
   happened(event: StreamEvent, stream: LoggedStream): void;
+  /** Has `pump` called when it is this one's turn. */
+  later(playback: Playback): void;
 }
 
 /** A film, and what it was asked for by. */
@@ -53,6 +55,8 @@ interface Scene {
   sentMs: number;
   readonly stopMs: number;
   sentBytes: number;
+  /** When something was last sent. */
+  sentAtMs: number;
   /** The name that was switched to, until the first of it is sent. */
   transition: string | null;
 }
@@ -70,7 +74,6 @@ export class Playback {
   private playlist: PlayRequest[] = [];
   private turn = 0;
   private waiting = false;
-  private scheduled = false;
   private bufferMs: number;
   private held = false;
   private pausedAtMs = 0;
@@ -153,7 +156,7 @@ export class Playback {
     const startedAtMs = previous === null ? this.host.nowMs : previous.startedAtMs + endMsOf(previous) - previous.fromMs;
     this.scene = {
       film, name: request.name, logged: this.loggedOf(found), form: { baseMs: start.timestampMs - before, stream }, next: start.position, fromMs: start.timestampMs,
-      startedAtMs, sentMs: start.timestampMs, stopMs: request.startMs + request.lengthMs, sentBytes: 0, transition: null,
+      startedAtMs, sentMs: start.timestampMs, stopMs: request.startMs + request.lengthMs, sentBytes: 0, sentAtMs: this.host.nowMs, transition: null,
     };
     const reset = request.transition === 'reset' ? [onStatus('status', 'NetStream.Play.Reset', 'Playing and resetting the stream.', request.name)] : [];
     const opening = say(stream, before,
@@ -273,52 +276,42 @@ export class Playback {
     this.enter('idle');
   }
 
-  /** Sends what is due and may be sent. */
+  /** Something may be sent now, as far as time goes. */
+  get isDue(): boolean {
+    const { scene } = this;
+    if (this.mode !== 'playing' || this.waiting || scene === null) return false;
+    if (scene.next !== null) return this.aheadMs(scene) < this.bufferMs;
+    return this.playlist.length > 0 || this.host.nowMs - scene.sentAtMs >= this.host.limits.endDelayMs;
+  }
+
+  /** Sends the next slice if it is due and may be sent; those behind it wait for their turn. */
   pump(): void {
-    for (let sent = 0; this.mode === 'playing' && !this.waiting && !this.host.blocked; sent += 1) {
-      const { scene, turn } = this;
-      assert(scene !== null, 'a scene is played');
-      if (sent > 0 && this.aheadMs(scene) > this.host.limits.eagerMs) {
-        this.pumpLater();
-        return;
-      }
-      if (scene.next === null) {
-        this.complete(scene);
-        return;
-      }
-      if (this.aheadMs(scene) >= this.bufferMs) return;
-      const slice = scene.film.slice(scene.next, scene.form);
-      if (!(slice instanceof Promise)) {
-        this.sendSlice(scene, slice);
-        continue;
-      }
-      this.waiting = true;
-      slice.then((made) => {
-        if (turn !== this.turn) return;
-        this.waiting = false;
-        this.sendSlice(scene, made);
-        this.pump();
-      }).catch((thrown: unknown) => {
-        if (turn === this.turn) this.fail(scene, scene.name, thrown);
-        else if (!(thrown instanceof Fault)) throw thrown;
-      });
+    if (!this.isDue || this.host.blocked) return;
+    const { scene, turn } = this;
+    assert(scene !== null, 'a scene is played');
+    if (scene.next === null) {
+      this.complete(scene);
       return;
     }
+    const slice = scene.film.slice(scene.next, scene.form);
+    if (!(slice instanceof Promise)) {
+      this.sendSlice(scene, slice);
+      return;
+    }
+    this.waiting = true;
+    slice.then((made) => {
+      if (turn !== this.turn) return;
+      this.waiting = false;
+      this.sendSlice(scene, made);
+    }).catch((thrown: unknown) => {
+      if (turn === this.turn) this.fail(scene, scene.name, thrown);
+      else if (!(thrown instanceof Fault)) throw thrown;
+    });
   }
 
   /** How much more was sent than has been watched. */
   private aheadMs(scene: Scene): number {
     return scene.sentMs - scene.fromMs - (this.host.nowMs - scene.startedAtMs);
-  }
-
-  /** Others go first: hundreds who fill buffers of hours would hold up those who wait for their first frame. */
-  private pumpLater(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      this.pump();
-    });
   }
 
   private sendSlice(scene: Scene, slice: FilmSlice): void {
@@ -327,10 +320,11 @@ export class Playback {
     scene.next = last < 0 ? slice.next : null;
     scene.sentMs = slice.timesMs[last < 0 ? slice.timesMs.length - 1 : last] ?? scene.sentMs;
     scene.sentBytes += bytes.length;
+    scene.sentAtMs = this.host.nowMs;
     if (bytes.length > 0) this.host.send(bytes);
-    if (scene.transition === null) return;
-    this.host.send(say(this.stream, Math.max(0, scene.sentMs - scene.form.baseMs), playStatus('NetStream.Play.TransitionComplete', [['details', scene.transition]])));
+    if (scene.transition !== null) this.host.send(say(this.stream, Math.max(0, scene.sentMs - scene.form.baseMs), playStatus('NetStream.Play.TransitionComplete', [['details', scene.transition]])));
     scene.transition = null;
+    if (this.isDue) this.host.later(this);
   }
 
   private complete(scene: Scene): void {

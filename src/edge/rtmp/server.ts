@@ -19,6 +19,7 @@ import type { MediaSource } from './media-source';
 import { Session, type Carrier, type SessionHost } from './session';
 import type { StreamName } from './stream-name';
 import { Tunnel, type TunnelHost } from './tunnel';
+import { Turns } from './turns';
 
 export interface RtmpServerOptions {
   readonly bind: string;
@@ -50,6 +51,7 @@ class Host implements SessionHost, TunnelHost {
   readonly sessions = new Map<Session, string>();
   readonly sockets = new Set<Socket>();
   readonly tunnel: Tunnel;
+  readonly turns = new Turns(this);
   nowMs: number;
   /** Closed unheard since the last report, because too many were open. */
   turnedAway = 0;
@@ -77,9 +79,12 @@ class Host implements SessionHost, TunnelHost {
     socket.on('data', (bytes) => {
       this.readClock();
       session.receive(bytes);
+      // Who asks and does not take the answers is heard again once it takes them: what waits for it stays bounded, whatever it asks.
+      if (socket.writableLength > this.limits.waitingBytesMax) socket.pause();
     });
     socket.on('drain', () => {
       this.readClock();
+      socket.resume();
       session.drained();
     });
     // What went wrong is of no use to anybody: the close that follows is what counts.

@@ -18,6 +18,7 @@ import type { RtmpServerLimits } from './limits';
 import { Playback, type FoundFilm, type PlaybackHost } from './playback';
 import { numberOr, play2Request, playRequest } from './play-request';
 import { connectAnswer, connectRefusal, onStatus, result, say } from './replies';
+import type { Turns } from './turns';
 import { extensionOf, readStreamName, type StreamName } from './stream-name';
 
 /** What carries the bytes: a socket, or a tunnel through HTTP. */
@@ -40,6 +41,7 @@ export interface SessionHost {
   readonly log: Log;
   /** Monotonic, as of the last tick or read. */
   nowMs: number;
+  readonly turns: Turns;
   random(bytes: number): Buffer;
   findSite: StreamingLookup;
   /** Why a viewer may not play what a name means; null: it may. */
@@ -74,6 +76,8 @@ export class Session {
   private viewer: StreamingViewer | null = null;
   private readonly streams = new Map<number, Playback>();
   private streamsOpened = 0;
+  /** Names that are looked up. */
+  private finds = 0;
   private receivedBytes = 0;
   private acknowledgedBytes = 0;
   /** How much the viewer sends before it wants to hear of it; null: it did not say. */
@@ -122,7 +126,7 @@ export class Session {
       if (nowMs - this.openedAtMs > limits.connectMs) this.cut('connect-timeout');
       return;
     }
-    for (const playback of this.streams.values()) playback.pump();
+    for (const playback of this.streams.values()) if (playback.isDue && !this.blocked) this.host.turns.add(playback);
     const quietMs = nowMs - this.movedAtMs;
     const paused = [...this.streams.values()].some((playback) => playback.isHeld);
     if (quietMs > (paused ? limits.pausedMs : limits.quietMs)) this.cut('quiet');
@@ -282,6 +286,7 @@ export class Session {
       find: (name: string) => this.find(name),
       failed: (film, name, fault) => this.playFailed(film, name, fault),
       happened: (event, stream) => this.record(event, stream),
+      later: (playback) => this.host.turns.add(playback),
     };
   })();
 
@@ -297,8 +302,14 @@ export class Session {
     if (site === null || site === 'web') throw new Fault('access-denied', 'caller', 'the distribution is not served any more');
     const refusal = site.closed ?? this.host.nameRefusal(site, read, this.carrier.address);
     if (refusal !== null) throw new Fault('access-denied', 'caller', refusal);
-    const { film, key } = await this.host.films.find(site, read.keys);
-    return { film, name: read, extension: extensionOf(key) };
+    if (this.finds >= this.host.limits.findsMax) throw new Fault('rtmp-too-many-finds', 'caller', 'too many names are looked up already');
+    this.finds += 1;
+    try {
+      const { film, key } = await this.host.films.find(site, read.keys);
+      return { film, name: read, extension: extensionOf(key) };
+    } finally {
+      this.finds -= 1;
+    }
   }
 
   private playFailed(film: FoundFilm['film'] | null, name: string, fault: Fault): void {

@@ -36,7 +36,7 @@ const markName: ReadonlySet<string> = new Set([markField]);
 export function askShield(context: AskingContext, tier: ShieldTier, shielded: ShieldedOrigin, listener: OriginListener): void {
   const { asking: { compiled, request, path }, origin, region } = shielded;
   const key = `${compiled.site.site.id} ${compiled.keys.purgePath({ method: 'GET', httpVersion: '1.1', path, query: request.query, fields: [] })}`;
-  const shields = tier.peers.shieldsFor(region, key, shieldsMax);
+  const shields = tier.marks.ready ? tier.peers.shieldsFor(region, key, shieldsMax) : [];
   if (shields.length === 0) context.log.debug('shield passed over', { site: compiled.site.site.id, origin: origin.id, why: 'no-edge' });
   new Question(context, tier, shielded, shields, listener).next();
 }

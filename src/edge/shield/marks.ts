@@ -4,6 +4,7 @@
 // the viewer is, what the asking edge has in force. It is signed together with method, target and every field, so that it
 // serves for this one request; it is good for a minute. An answer's mark is signed together with the request's.
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { assert } from '../../base/assert';
 import type { Fields } from '../../protocol/http/fields';
 import { hopByHop } from '../origin-request';
 
@@ -71,11 +72,15 @@ export interface MarkedRequest {
 }
 
 export class Marks {
-  private readonly key: Buffer;
+  private derived: { readonly from: string; readonly key: Buffer } | null = null;
 
-  constructor(nodeSecret: string) {
-    this.key = Buffer.from(hkdfSync('sha256', nodeSecret, '', 'edgefront origin shield', 32));
-  }
+  /**
+   * @param fleetKey the newest that the fleet shares: an older one may be known to somebody who left; null: none was given yet
+   */
+  constructor(private readonly fleetKey: () => string | null) {}
+
+  /** Without a key nothing is signed, and nothing is believed. */
+  get ready(): boolean { return this.fleetKey() !== null; }
 
   /** @returns the mark, and the part of it by which its answer is known */
   sign(claims: Claims, request: MarkedRequest): { readonly mark: string; readonly mac: string } {
@@ -87,7 +92,7 @@ export class Marks {
   /** Null for a mark that no edge of this fleet made for this request, or too long ago. @param nowMs wall time */
   read(mark: string, request: MarkedRequest, nowMs: number): { readonly claims: Claims; readonly mac: string } | null {
     const dot = mark.indexOf('.');
-    if (mark.length > markCharsMax || dot < 0) return null;
+    if (mark.length > markCharsMax || dot < 0 || !this.ready) return null;
     const [text, mac] = [mark.slice(0, dot), mark.slice(dot + 1)];
     if (!isSame(mac, this.mac(signedText(text, request)))) return null;
     // Whoever signed it has the fleet's secret: what is in it has its shape.
@@ -106,13 +111,16 @@ export class Marks {
     const parts = /^([a-z0-9;=. -]{1,100}); proof=([A-Za-z0-9_-]{43})$/.exec(mark ?? '');
     if (parts === null) return null;
     const [, text, proof] = parts as unknown as [string, string, string];
-    return isSame(proof, this.answerMac(text, mac)) ? saidIn(text) : null;
+    return this.ready && isSame(proof, this.answerMac(text, mac)) ? saidIn(text) : null;
   }
 
   private answerMac(text: string, mac: string): string { return this.mac(`answer\n${mac}\n${text}`); }
 
   private mac(text: string): string {
-    return createHmac('sha256', this.key).update(text, 'latin1').digest('base64url');
+    const from = this.fleetKey();
+    assert(from !== null, 'nothing is signed without a key');
+    if (this.derived?.from !== from) this.derived = { from, key: Buffer.from(hkdfSync('sha256', from, '', 'edgefront origin shield', 32)) };
+    return createHmac('sha256', this.derived.key).update(text, 'latin1').digest('base64url');
   }
 }
 

@@ -4,7 +4,7 @@ import { ManualClock } from '../../../src/base/clock';
 import { readConfig } from '../../../src/base/config';
 import { Fault } from '../../../src/base/fault';
 import { silentLog } from '../../../src/base/log';
-import { attemptLimits, auditedLimits, auditedLinesMax, auditedTogetherLimits } from '../../../src/api/attempts';
+import { attemptLimits, auditedLimits, auditedLinesMax, auditedTogetherLimits } from '../../../src/base/attempts';
 import { createAuthenticator, type Authenticator, type Caller } from '../../../src/api/authenticate';
 import { issueToken, readToken, tokenExpiresSMax } from '../../../src/api/token';
 import { fakeStore, type FakeStore } from '../../fixtures/fake-store';
@@ -43,14 +43,14 @@ const tokens: [string, string, string][] = [
 ];
 
 test.each(tokens)('a token that is %s', async (_name, token, expected) => {
-  expect(await outcome(() => readToken(token, key, nowMs))).toBe(expected);
+  expect(await outcome(() => readToken(token, [key], nowMs))).toBe(expected);
 });
 
 test('what is issued is read back until it ends', async () => {
   const { token, expiresAt } = issueToken('EFAKTEST', key, nowMs, 60);
   expect(expiresAt).toBe('2026-11-23T12:01:00.000Z');
-  expect(await outcome(() => readToken(token, key, nowMs + 59_000))).toBe('EFAKTEST');
-  expect(await outcome(() => readToken(token, key, nowMs + 60_000))).toBe('ExpiredToken');
+  expect(await outcome(() => readToken(token, [key], nowMs + 59_000))).toBe('EFAKTEST');
+  expect(await outcome(() => readToken(token, [key], nowMs + 60_000))).toBe('ExpiredToken');
 });
 
 let fake: FakeStore;

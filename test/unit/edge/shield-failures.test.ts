@@ -181,7 +181,7 @@ describe('marks', () => {
     viewer: { host: edgeHost, hostField: edgeHost, scheme: 'http', httpVersion: '1.1', remoteAddress: '192.0.2.1', remotePort: 1, peerAddress: '192.0.2.1' }, ...changes,
   });
   const ask = (fields: Readonly<Record<string, string>>, path = '/a', method = 'GET'): Promise<Fetched> => fleet.edge(shield).ask(path, { headers: fields, method }, shieldHost);
-  const signed = (secret = fleetSecret, changes: Partial<Claims> = {}): string => new Marks(secret).sign(claims(changes), { method: 'GET', target: '/a', fields: ['host', shieldHost, 'x-a', '1'] }).mark;
+  const signed = (secret = fleetSecret, changes: Partial<Claims> = {}): string => new Marks(() => secret).sign(claims(changes), { method: 'GET', target: '/a', fields: ['host', shieldHost, 'x-a', '1'] }).mark;
 
   test.each<[string, number, () => Promise<Fetched>]>([
     ['of an edge', 200, () => ask({ 'x-a': '1', [markField]: signed() })],
@@ -209,7 +209,7 @@ describe('marks', () => {
     await begin();
     const closed = site({ seq: 1, behaviors: [behavior({ access: { closed: 'signers', signedBy: null }, forwardOtherHeaders: true })], origins: [originOf({ httpPort: origin.port, shield: shieldRegion })] });
     fleet.edge(shield).put(closed);
-    const mark = new Marks(fleetSecret).sign(claims(), { method: 'GET', target: '/a', fields: ['host', edgeHost] }).mark;
+    const mark = new Marks(() => fleetSecret).sign(claims(), { method: 'GET', target: '/a', fields: ['host', edgeHost] }).mark;
     expect((await fleet.ask(shield, '/a', { headers: { [markField]: mark } })).status).toBe(403);
     fleet.put(origin, { forwardOtherHeaders: true });
     for (const index of [tokyo, shield]) await fleet.ask(index, `/${index}`, { headers: { [markField]: mark } });

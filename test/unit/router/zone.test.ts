@@ -4,8 +4,9 @@ import { placeOfCountry } from '../../../src/geo/places';
 import type { Viewer } from '../../../src/router/locate';
 import { RouteTable } from '../../../src/router/routes';
 import { answer, type ZoneState } from '../../../src/router/zone';
-import type { Route } from '../../../src/snapshot/site';
+import { routeOf, type Route } from '../../../src/snapshot/site';
 import { edgeAt, query, route, scopeOf, type QueryOptions } from '../../fixtures/router';
+import { connectionGroup, tenant } from '../../fixtures/tenants';
 
 const host = 'd111111abcdef8.cdn.test';
 const edges = [
@@ -52,6 +53,17 @@ test('AAAA only where the distribution wants IPv6 and the nearest edge has it', 
   const nodata = { rcode: rcodes.ok, answers: [], authorities: [{ type: 'SOA' }], authoritative: true };
   expect(ask(host, { type: 'AAAA', subnet: '2.0.0.0/24' })).toMatchObject({ ...nodata, scopeBits: 12 });
   expect(ask(host, { type: 'AAAA' }, zone({}, [route({ ipv6: false })]))).toMatchObject(nodata);
+});
+
+test('tenants\' viewers come by their group\'s endpoint, which says whether there is IPv6; a tenant\'s own domains are not ours to answer for', () => {
+  const routesOf = (ipv6: boolean): readonly Route[] =>
+    [connectionGroup({ hosts: ['dgroup.cdn.test'], ipv6 }), tenant('one', { hosts: ['tone.cdn.test', 'one.example'] })].flatMap((each) => routeOf(each) ?? []);
+  const state = zone({}, routesOf(true));
+  expect([dataOf(ask('dgroup.cdn.test', {}, state)), dataOf(ask('dgroup.cdn.test', { type: 'AAAA' }, state))]).toEqual([['192.0.2.1'], ['2001:db8::1']]);
+  expect(dataOf(ask('dgroup.cdn.test', { type: 'AAAA' }, zone({}, routesOf(false))))).toEqual([]);
+  // Where the redirect sends a tenant's viewers.
+  expect(dataOf(ask('tone--iad-1.cdn.test', {}, state))).toEqual(['192.0.2.2']);
+  expect(ask('one.example', {}, state).rcode).toBe(rcodes.refused);
 });
 
 test('HTTPS only where the edges listen with TLS', () => {

@@ -7,6 +7,8 @@ import { sign } from 'jsonwebtoken';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
+import { sharedCredential } from '../../../src/snapshot/credential';
+import { NodeGate } from '../../../src/snapshot/node-gate';
 import { startWebSocketPublisher, type NodeState, type Publisher } from '../../../src/snapshot/publisher';
 import { Snapshot } from '../../../src/snapshot/snapshot';
 import { redialDelayMs, startSubscriber } from '../../../src/snapshot/subscriber';
@@ -25,7 +27,7 @@ class Worker {
   static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 60_000): Promise<Worker> {
     const worker = new Worker(snapshot);
     worker.publisher = await startWebSocketPublisher({
-      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, tls: null, nodeSecret, nodeLostMs, clock: systemClock, log: silentLog,
+      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, tls: null, gate: new NodeGate({ secrets: [nodeSecret], keyOf: async () => null, clock: systemClock }), fleetKeys: () => ['key'], others: (_request, response) => response.end(), nodeLostMs, clock: systemClock, log: silentLog,
       watch: { changed: (node) => worker.states.set(node.id, node), left: (id) => worker.left.push(id) },
     });
     return worker;
@@ -430,7 +432,7 @@ describe('whom a node believes', () => {
   }
   const full = fullFrame({ seq: 1, epoch: 'e', dropCache: true }, [JSON.stringify(site())], false);
   const proofOf = (nonce: string, secret = nodeSecret): string =>
-    JSON.stringify({ type: 'welcome', proof: sign({ nonce }, secret, { audience: workerAudience, expiresIn: 60 }) });
+    JSON.stringify({ type: 'welcome', keys: [], proof: sign({ nonce }, secret, { audience: workerAudience, expiresIn: 60 }) });
 
   test.each<[string, (socket: WebSocket, hello: { readonly nonce: string }) => void, number]>([
     ['one that proves nothing', (socket) => socket.send(full), 1008],
@@ -501,11 +503,11 @@ test('two nodes cannot share a directory, and a bad address is told at once', as
   await expect(startNode('two', worker.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
   const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const start = (changes: object) => startSubscriber({
-    workerUrls: ['ws://127.0.0.1:1'], node: 'x', role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, secret: nodeSecret, workerCa: null, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
+    workerUrls: ['ws://127.0.0.1:1'], role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, credential: sharedCredential('x', [nodeSecret]), workerCa: null, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
   });
   await expect(start({ workerUrls: ['ws://127.0.0.1:1', 'nonsense'] })).rejects.toMatchObject({ kind: 'bad-setting' });
   await expect(start({ workerUrls: ['http://127.0.0.1'] })).rejects.toMatchObject({ kind: 'bad-setting' });
-  await expect(start({ node: 'a b' })).rejects.toMatchObject({ kind: 'bad-setting' });
+  await expect(start({ credential: sharedCredential('a b', [nodeSecret]) })).rejects.toMatchObject({ kind: 'bad-setting' });
   rmSync(dir, { recursive: true });
 });
 

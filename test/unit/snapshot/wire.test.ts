@@ -29,7 +29,9 @@ test('messages come back as they were written', () => {
     type: 'peers', edges: [{ id: 'edge-1', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], place: null, capacity: 1, fit: true }],
   });
   expect(peersOf([{ ...fleetEdge, connected: false }, { ...fleetEdge, draining: true }]).map(({ fit }) => fit)).toEqual([false, false]);
-  expect(readFromWorker('{"type":"welcome","proof":"p"}')).toEqual({ type: 'welcome', proof: 'p' });
+  expect(readFromWorker('{"type":"welcome","proof":"p","keys":["k"]}')).toEqual({ type: 'welcome', proof: 'p', keys: ['k'] });
+  expect(readFromWorker('{"type":"welcome","proof":null,"keys":[]}')).toEqual({ type: 'welcome', proof: null, keys: [] });
+  expect(readFromWorker('{"type":"keys","keys":["a","b"]}')).toEqual({ type: 'keys', keys: ['a', 'b'] });
   expect(readFromWorker(fullFrame({ seq: 9, epoch: 'e-1', dropCache: true }, [JSON.stringify(site()), JSON.stringify(streaming)], false)))
     .toEqual({ type: 'full', seq: 9, epoch: 'e-1', dropCache: true, sites: [site(), streaming], more: false, malformed: [] });
   expect(readFromWorker(deltaFrame(9, { upserts: [JSON.stringify(site())], removals: ['E3'], purges: [JSON.stringify(purge)] }, true)))

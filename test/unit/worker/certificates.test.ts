@@ -11,6 +11,7 @@ import { emptyStore, type TestStore } from '../../fixtures/test-store';
 
 const stored = new Sealer('k'.repeat(32), storedKeysPurpose);
 const nodes = new Sealer('n'.repeat(32), nodeKeysPurpose);
+const keys = { stored, nodes, renew: async () => {} };
 let store: TestStore;
 beforeAll(async () => { store = await emptyStore(); });
 
@@ -28,7 +29,7 @@ function sitesOf(delivery: Delivery): CertificateSite[] {
 test('nodes get every certificate, its key sealed for them', async () => {
   const { issued, row } = rowOf('first');
   expect((await store.resources.create({ ...row, countMax: 10 })).outcome).toBe('done');
-  const delivery = await Delivery.load(store.changes, silentLog, { stored, nodes });
+  const delivery = await Delivery.load(store.changes, silentLog, keys);
   const [site] = sitesOf(delivery);
   expect(site).toMatchObject({ id: 'first', hosts: [], enabled: true });
   expect(nodes.open(site?.sealedKey ?? '', 'first')).toBe(issued.key);
@@ -39,7 +40,7 @@ test('nodes get every certificate, its key sealed for them', async () => {
   expect([...delivery.snapshot.deltaFrames('router', delivery.snapshot.seq, ['first'])].map(String).join('')).toContain('"upserts":[],"removals":[]');
 });
 test('a renewal and a removal reach them', async () => {
-  const delivery = await Delivery.load(store.changes, silentLog, { stored, nodes });
+  const delivery = await Delivery.load(store.changes, silentLog, keys);
   const from = delivery.snapshot.seq;
   const current = await store.resources.get('certificate', 'first');
   const { issued, row } = rowOf('first');
@@ -54,13 +55,13 @@ test('a renewal and a removal reach them', async () => {
   expect(sitesOf(delivery)).toEqual([]);
   expect([...delivery.snapshot.deltaFrames('edge', before, [])].map(String).join('')).toContain('"removals":["first"]');
   // A worker that starts now remembers it, too, for nodes that were away.
-  const later = await Delivery.load(store.changes, silentLog, { stored, nodes });
+  const later = await Delivery.load(store.changes, silentLog, keys);
   expect([...later.snapshot.deltaFrames('edge', before, [])].map(String).join('')).toContain('"removals":["first"]');
 });
 test('a key that cannot be opened is noted, and holds nothing else up; without a key of our own nobody is told', async () => {
   await store.resources.create({ ...rowOf('other').row, countMax: 10 });
   const lines: string[] = [];
-  const wrong = await Delivery.load(store.changes, createLog('worker', 'error', (line) => lines.push(line)), { stored: new Sealer('x'.repeat(32), storedKeysPurpose), nodes });
+  const wrong = await Delivery.load(store.changes, createLog('worker', 'error', (line) => lines.push(line)), { stored: new Sealer('x'.repeat(32), storedKeysPurpose), nodes, renew: async () => {} });
   expect(sitesOf(wrong)).toEqual([]);
   expect(wrong.refusals).toMatchObject([{ site: 'other', reason: expect.stringContaining('cannot be decrypted') }]);
   expect(lines.join('')).toContain('site-not-compiled');

@@ -7,7 +7,7 @@ import { Settler, settleableSeq } from '../../../src/worker/settle';
 import { until } from '../../fixtures/fleet';
 
 const row = (id: string, ackedSeq: number, changes: Partial<NodeRow> = {}): NodeRow => ({
-  id, role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq, lastSeen: new Date(0), live: true, refusals: [], place: null, region: '100', capacity: 1, load: 0, digest: null, draining: false, ...changes,
+  id, role: 'edge', pop: 'P', addresses: [], version: '1', connected: true, ackedSeq, lastSeen: new Date(0), live: true, refusals: [], place: null, region: '100', capacity: 1, load: 0, digest: null, draining: false, enrolled: false, ...changes,
 });
 const nobody: ReadonlySet<string> = new Set();
 

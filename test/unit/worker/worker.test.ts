@@ -16,7 +16,7 @@ let worker: Service & { readonly port: number };
 const nodes: FleetNode[] = [];
 const raws: RawNode[] = [];
 
-const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, secretsKey: null, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
+const config = { bind: '127.0.0.1', workerPort: 0, nodeSecret, nodeSecretPrevious: null, secretsKey: 'k'.repeat(32), secretsKeyPrevious: null, nodeLostMs: 1_500, changePollMs: 10, changeRetentionS: 3_600, pop: 'LOC50-P1' };
 const start = (changes: Partial<typeof config> = {}) => startWorker({ config: { ...config, ...changes }, store, clock: systemClock, log: silentLog });
 const node = async (...args: Parameters<typeof startNode>): Promise<FleetNode> => {
   const made = await startNode(...args);
@@ -201,5 +201,5 @@ test('many writers and a node that comes and goes: at the end every node has exa
 
 test('it shows itself while it runs, and needs a secret', async () => {
   expect((await store.nodes.list(config.nodeLostMs)).filter((row) => row.role === 'worker')).toMatchObject([{ live: true, connected: true }]);
-  await expect(startWorker({ config: { ...config, nodeSecret: null }, store, clock: systemClock, log: silentLog })).rejects.toMatchObject({ kind: 'bad-setting' });
+  await expect(startWorker({ config: { ...config, secretsKey: null }, store, clock: systemClock, log: silentLog })).rejects.toMatchObject({ kind: 'bad-setting' });
 });

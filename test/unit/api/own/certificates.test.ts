@@ -101,7 +101,7 @@ test('pages', async () => {
 });
 
 describe('the default certificate', () => {
-  const start = () => startDefaultCertificate({ config: { domain, secretsKey }, store: api.store, clock: systemClock, log: silentLog });
+  const start = () => startDefaultCertificate({ config: { domain, secretsKey, secretsKeyPrevious: null }, store: api.store, clock: systemClock, log: silentLog });
   const current = async () => api.store.resources.get('certificate', 'default');
 
   test('is made once, and its authority can be downloaded by anybody', async () => {
@@ -121,7 +121,7 @@ describe('the default certificate', () => {
   });
   test('is issued again by the same authority in time before it ends', async () => {
     const before = await current();
-    await (await startDefaultCertificate({ config: { domain, secretsKey }, store: api.store, log: silentLog, clock: { ...systemClock, nowMs: () => Date.now() + 340 * 86_400_000, monotonicMs: () => 0 } })).close();
+    await (await startDefaultCertificate({ config: { domain, secretsKey, secretsKeyPrevious: null }, store: api.store, log: silentLog, clock: { ...systemClock, nowMs: () => Date.now() + 340 * 86_400_000, monotonicMs: () => 0 } })).close();
     const after = await current();
     expect(after?.config['serial']).not.toBe(before?.config['serial']);
     expect(after?.attributes['authority']).toBe(before?.attributes['authority']);

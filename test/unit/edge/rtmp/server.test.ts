@@ -84,6 +84,43 @@ test('so many from one address, and one more when one is gone', async () => {
   for (const socket of [...sockets, fifth]) socket.destroy();
 });
 
+test('a viewer that asks and does not take the answers is not heard until it does', async () => {
+  const socket = net.connect(rtmp.port, '127.0.0.1');
+  socket.pause();
+  socket.write(opening);
+  const asked = Buffer.concat(Array.from({ length: 1000 }, () => command('x', 1, [])));
+  const askedMax = 500;
+  let taken = 0;
+  const ask = (): void => {
+    socket.write(asked, () => {
+      taken += 1;
+      if (taken < askedMax) ask();
+    });
+  };
+  ask();
+  // The system's own buffers take some megabytes; then nothing goes on.
+  const quiet = async (value: () => number): Promise<number> => {
+    for (let before = value(), same = 0; same < 30;) {
+      await new Promise((resolve) => { setTimeout(resolve, 100); });
+      same = value() === before ? same + 1 : 0;
+      before = value();
+    }
+    return value();
+  };
+  expect(await quiet(() => taken)).toBeLessThan(askedMax - 50);
+  let bytes = 0;
+  const enough = new Promise<void>((resolve) => {
+    socket.on('data', (piece) => {
+      bytes += piece.length;
+      if (bytes > 15_000_000) resolve();
+    });
+  });
+  socket.resume();
+  await enough;
+  socket.on('error', () => {});
+  socket.destroy();
+}, 60_000);
+
 test('closing cuts viewers off', async () => {
   const socket = net.connect(rtmp.port, '127.0.0.1').on('error', () => {});
   socket.write(hello);

@@ -426,3 +426,32 @@ test('every event is recorded, with who it is and how much it has taken', async 
   expect((await RtmpViewer.connected(host, { app: 'x' })).carrier.ended).toBe('ended');
   expect(host.recorded).toHaveLength(7);
 });
+
+test('the end comes a moment after the last frame: players drop what they have not shown yet', async () => {
+  const viewer = await RtmpViewer.ready(hostWith({ endDelayMs: 200 }));
+  await bufferMs(viewer, 36_000_000);
+  await viewer.on(1, 'play', 'mp4:dir/film.mp4');
+  expect(RtmpViewer.media(viewer.taken())).toHaveLength((await tagsOf(film)).length);
+  await viewer.tick(199);
+  expect(viewer.taken()).toEqual([]);
+  await viewer.tick(1);
+  expect(codes(viewer)).toEqual(['NetStream.Play.Stop']);
+});
+
+test('names that are looked up at once are limited: nobody makes the edge ask for thousands', async () => {
+  const host = hostWith({ findsMax: 3 });
+  const viewer = await RtmpViewer.ready(host);
+  viewer.taken();
+  let open = (): void => {};
+  host.media.gate = new Promise((resolve) => { open = resolve; });
+  for (let n = 0; n < 10; n += 1) {
+    host.media.put(`${n}.mp4`, film);
+    await viewer.command('getStreamLength', 10 + n, null, `mp4:${n}`);
+  }
+  expect(host.media.opened).toHaveLength(3);
+  expect(RtmpViewer.said(viewer.taken())).toHaveLength(7);
+  open();
+  await viewer.settle();
+  await viewer.command('getStreamLength', 30, null, 'mp4:9');
+  expect(RtmpViewer.said(viewer.taken())).toHaveLength(4);
+});

@@ -7,6 +7,7 @@ import { ManualClock } from '../../../../src/base/clock';
 import { HeadBlock, type Exchange, type ViewerRequest } from '../../../../src/edge/http/exchange';
 import { startHttpServer, type HttpServer } from '../../../../src/edge/http/server';
 import { cipherText, securityPolicy } from '../../../../src/edge/tls/security-policies';
+import { nodeKeysPurpose, Sealer } from '../../../../src/base/sealed';
 import { TlsDirectory } from '../../../../src/edge/tls/tls-directory';
 import type { WebSite } from '../../../../src/snapshot/site';
 import { certificateSite, serverCertificate, testAuthority } from '../../../fixtures/certificates';
@@ -29,7 +30,7 @@ beforeEach(async () => {
   names.clear();
   tenants.clear();
   asked = [];
-  directory = new TlsDirectory(secret, (name) => termsOf(names.get(name), name, tenants.get(name)), clock);
+  directory = new TlsDirectory(new Sealer(secret, nodeKeysPurpose), (name) => termsOf(names.get(name), name, tenants.get(name)), clock);
   expect(directory.put(certificateSite('default', serverCertificate(['*.cloudfront.localhost']), secret))).toBeNull();
   expect(directory.put(certificateSite('own', serverCertificate(['*.sites.test']), secret))).toBeNull();
   for (const policy of policies) names.set(hostOf(policy), site({ tls: { certificate: 'own', policy, http2: true, clientAuth: null } }));

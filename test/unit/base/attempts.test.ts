@@ -1,5 +1,5 @@
 // Wrong attempts are counted per address and key, forgiven with time, and remembered within a limit.
-import { FailedAttempts } from '../../../src/api/attempts';
+import { FailedAttempts } from '../../../src/base/attempts';
 
 const limits = { burst: 3, perSecond: 2, pairsMax: 4 };
 
