@@ -64,13 +64,14 @@ async function asTheOriginSays(client) {
  * A whole Edgefront with one edge and one distribution, which allows every method and forwards everything.
  * @param {{settings?: Record<string, string>, readyPath: string, name?: string, cachePolicyId?: string}} options
  *   `readyPath`: the origin answers it with 200; `cachePolicyId`: if not given, what is cached is left to the origin
- * @returns {Promise<System & {client: import('@aws-sdk/client-cloudfront').CloudFrontClient, distributionId: string}>}
+ * @returns {Promise<System & {client: import('@aws-sdk/client-cloudfront').CloudFrontClient, distributionId: string, dataDir: string, workerPort: number}>}
  */
 export async function edgefront(place, originPort, { settings = {}, readyPath, name = 'Edgefront', cachePolicyId }) {
   const [api, edge, securePort, worker] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const credentials = { accessKeyId: 'EFAKBENCHBENCHBENCH1', secretAccessKey: 'bench-only-secret-of-forty-characters-00' };
+  const dataDir = path.join(place.dir, name.replaceAll(/\W+/g, '-'));
   const { child, output } = place.launch(process.execPath, [path.join(root, 'dist/main.js'), 'all'], {
-    EDGEFRONT_DATA_DIR: path.join(place.dir, name.replaceAll(/\W+/g, '-')), EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_DNS_PORT: '0', EDGEFRONT_ROUTER_PORT: '0', EDGEFRONT_HTTPS_PORT: String(securePort), EDGEFRONT_HTTP_PORT: String(edge),
+    EDGEFRONT_DATA_DIR: dataDir, EDGEFRONT_API_PORT: String(api), EDGEFRONT_RTMP_PORT: '0', EDGEFRONT_DNS_PORT: '0', EDGEFRONT_ROUTER_PORT: '0', EDGEFRONT_HTTPS_PORT: String(securePort), EDGEFRONT_HTTP_PORT: String(edge),
     EDGEFRONT_WORKER_PORT: String(worker), EDGEFRONT_ACCESS_KEY_ID: credentials.accessKeyId, EDGEFRONT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     ...settings,
   });
@@ -89,7 +90,7 @@ export async function edgefront(place, originPort, { settings = {}, readyPath, n
   place.onClose(() => client.destroy());
   const host = Distribution.DomainName;
   await until(async () => (await ask(edge, host, readyPath)).status === 200, `${name}'s distribution`);
-  return { name, port: edge, securePort, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront', client, distributionId: Distribution.Id };
+  return { name, port: edge, securePort, host, pids: childrenOf(child.pid).filter((pid) => commandOf(pid).includes('main.js\0edge')), hit: (headers) => headers['x-cache'] === 'Hit from cloudfront', client, distributionId: Distribution.Id, dataDir, workerPort: worker };
 }
 
 /** A certificate like the one that Edgefront makes for its own domain: ECDSA on P-256. */

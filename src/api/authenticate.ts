@@ -56,6 +56,12 @@ function equalSecrets(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
+/** Characters of an id that nobody has which are kept. */
+const unknownIdCharsMax = 6;
+
+/** Of an id that nobody has: it may be a secret that somebody put in the wrong place. */
+const beginningOf = (id: string): string => (id.length <= unknownIdCharsMax ? id : `${id.slice(0, unknownIdCharsMax)}…`);
+
 class StoreAuthenticator implements Authenticator {
   private readonly signingKeys = new SigningKeys();
   private readonly failures = new FailedAttempts();
@@ -128,7 +134,7 @@ class StoreAuthenticator implements Authenticator {
       return verify();
     } catch (thrown) {
       this.failures.count(pair, nowMs);
-      if (thrown instanceof Fault && thrown.source === 'caller') this.audit(caller, accessKeyId ?? '', pair, thrown.kind);
+      if (thrown instanceof Fault && thrown.source === 'caller') this.audit(caller, secret === null ? beginningOf(accessKeyId ?? '') : accessKeyId ?? '', pair, thrown.kind);
       throw thrown;
     }
   }

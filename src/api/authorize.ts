@@ -35,7 +35,7 @@ interface Places {
 
 /** Types in ARNs that differ from the first segment of the path. */
 const types: Readonly<Record<string, string>> = {
-  'distributions': 'distribution', 'field-level-encryption': 'field-level-encryption-config', 'vpc-origin': 'vpcorigin',
+  'distributions': 'distribution', 'distribution-tenants': 'distribution-tenant', 'field-level-encryption': 'field-level-encryption-config', 'vpc-origin': 'vpcorigin',
   'managed-certificate': 'distribution-tenant',
 };
 

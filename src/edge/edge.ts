@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Clock } from '../base/clock';
 import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
-import { Fault } from '../base/fault';
+import { codeOf, Fault, messageOf } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
@@ -22,6 +22,7 @@ import { OriginGuard } from './access/origin-guard';
 import { SignatureChecks, type ViewerKey } from './access/signed';
 import { Cache } from './cache/cache';
 import { Compressors } from './compressor';
+import { Disk } from './disk/disk';
 import { Flow } from './flow';
 import type { RequestHandler } from './http/exchange';
 import { startHttpServer, type HttpServer } from './http/server';
@@ -67,7 +68,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const { node } = credential;
   const fleetKeys = FleetKeys.open(config.dataDir, credential.keeper, log);
   const identity = new Identity(node, config.pop);
-  const cache = new Cache<OriginFetch>(config.cacheBytes);
+  const disk = await openDisk({ config, clock, log });
+  const cache = new Cache<OriginFetch>(config.cacheBytes, disk);
   const sites = new SiteTable(cache, (tenant, reason) => log.warn('tenant-not-servable', { tenant: tenant.id, reason }));
   const geo = await GeoDatabase.open({ file: config.geoDatabase, log });
   const endpoints = config.originEndpoints === null ? null : await EndpointsFile.open(config.originEndpoints, log);
@@ -92,7 +94,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     if (behavior === null) listener.onError(new Fault('media-not-found', 'caller', 'the distribution is gone'));
     else flow.handleOwn(new OwnRequest(site.hosts[0] ?? site.id, objectPath, first, last, listener), behavior);
   }, clock);
-  const started: Service[] = [{ close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
+  const started: Service[] = [...(disk === null ? [] : [disk]), { close: async () => cache.close() }, webSockets, origins, geo, media, ...(endpoints === null ? [] : [endpoints])];
   try {
     const accessLog = await AccessLog.start({
       dir: path.join(config.dataDir, 'access-log'), clock, log, intervalMs: 1000 * config.accessLogIntervalS, spoolBytesMax: config.accessLogSpoolBytes,
@@ -130,6 +132,18 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   } catch (thrown) {
     await closeAll(started);
     throw thrown;
+  }
+}
+
+/** A disk that cannot be used costs an edge its second tier, not its viewers. */
+async function openDisk({ config, clock, log }: EdgeParts): Promise<Disk | null> {
+  if (config.diskCacheBytes === 0) return null;
+  const dir = path.join(config.dataDir, 'cache');
+  try {
+    return await Disk.open({ dir, bytesMax: config.diskCacheBytes, clock, log });
+  } catch (thrown) {
+    log.error('disk-not-opened', { dir, code: codeOf(thrown) ?? 'unknown', reason: messageOf(thrown), note: 'objects are kept in memory only' });
+    return null;
   }
 }
 
@@ -179,8 +193,11 @@ export class EdgeState implements NodeApply {
 
   restore(sites: readonly Site[], seq: number, epoch: string | null): void {
     for (const site of sites) this.put(site);
+    this.cache.restored(new Set(this.sites.ids()));
     this.position.beginAt(epoch, seq);
   }
+
+  settled(): Promise<void> { return this.cache.settled(); }
 
   replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();

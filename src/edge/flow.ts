@@ -5,7 +5,7 @@ import type { CacheControl } from '../protocol/http/cache-control';
 import { requestDirectives } from '../protocol/http/caching';
 import { admissionOf, isShared, loops } from './admission';
 import { AnswerFields } from './answer-fields';
-import type { StoredObject } from './cache/stored-object';
+import type { StoredObject, Variant } from './cache/stored-object';
 import { deliverObject } from './delivery';
 import { errorPageFor } from './error-pages';
 import { Fetcher } from './fetching';
@@ -23,7 +23,7 @@ import { isForShield, takeMarked } from './shield/serving';
 import { behaviorFor, type CompiledBehavior, type CompiledSite } from './sites';
 import { trialAnswer, withoutTrialCookie } from './trial';
 import { isUnshared } from './unshared';
-import { selectedKey } from './variants';
+import { selectedKey, variantKey } from './variants';
 import { withViewerFields } from './viewer-fields';
 import { openWebSocket } from './websocket/opening';
 import { plain, type Wanted } from './wanted';
@@ -121,7 +121,8 @@ export class Flow {
     exchange.request = { ...plain(request), fields: withViewerFields(request, names, place) };
   }
 
-  private lookUp(admitted: Admitted): void {
+  /** @param recalledKey what was brought back from disk for it, if it could be; null: nothing was tried */
+  private lookUp(admitted: Admitted, recalledKey: string | null = null): void {
     const { exchange, compiled, path } = admitted;
     const { request } = exchange;
     const { cache, clock, rules, refusals, identity } = this.context;
@@ -138,6 +139,10 @@ export class Flow {
       return;
     }
     const wanted: Wanted = { compiled, request: plain(request), path, baseKey, key, purgePath: purgeForm(keys.purgePath(keyed)) };
+    if (object === null && key !== recalledKey && cache.mayRecall(space, wanted.purgePath)) {
+      this.recall(admitted, wanted);
+      return;
+    }
     if (object !== null && use !== 'validate') {
       this.stored(exchange, object, wanted, nowMs);
       if (use === 'serve-and-revalidate' && !space.fetches.has(key)) this.fetcher.begin(wanted, null, object);
@@ -145,6 +150,15 @@ export class Flow {
     }
     if (loops(request, identity)) refusals.deny(exchange, compiled, 403, 'loop');
     else this.ask(admitted, wanted, object, demand, nowMs);
+  }
+
+  /** What was stored may be on disk: looks again once it is here, or is not to be had. */
+  private recall(admitted: Admitted, { compiled, key, baseKey, purgePath, request }: Wanted): void {
+    const selects = (stored: string, variant: Variant | null): boolean =>
+      (variant === null ? stored === baseKey : variant.baseKey === baseKey && stored === variantKey(baseKey, variant.names, request.fields));
+    void this.context.cache.recall(compiled.space, { key, purgePath, selects }).then(() => {
+      if (!admitted.exchange.finished) this.lookUp(admitted, key);
+    });
   }
 
   /** Nothing stored answers the request as it is. */

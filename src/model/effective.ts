@@ -130,13 +130,30 @@ export const effects: Readonly<Record<string, Rule>> = {
   'CacheTagConfig.HeaderName': enforced,
 };
 
+/** Of a distribution tenant: its distribution's members hold for it besides. */
+const tenantEffects: Readonly<Record<string, Rule>> = {
+  'DistributionId': enforced,
+  'Name': nothing,
+  'Domains[].Domain': enforced,
+  'Parameters[].Name': enforced,
+  'Parameters[].Value': enforced,
+  'ConnectionGroupId': enforced,
+  'Enabled': enforced,
+  'Customizations.WebAcl.*': ignored('no web ACL is asked'),
+  'Customizations.Certificate.Arn': enforced,
+  'Customizations.GeoRestrictions.RestrictionType': enforced,
+  'Customizations.GeoRestrictions.Locations': enforced,
+};
+
+type Rules = typeof effects;
+
 /** The rule for a member; null for one that the table does not know. @param pattern its path with `[]` for items */
-export function ruleOf(pattern: string): Rule | null {
+export function ruleOf(pattern: string, rules: Rules = effects): Rule | null {
   if (/(^|\.)Quantity$/.test(pattern)) return nothing;
-  if (Object.hasOwn(effects, pattern)) return effects[pattern] as Rule;
+  if (Object.hasOwn(rules, pattern)) return rules[pattern] as Rule;
   const steps = pattern.split('.');
   for (let kept = steps.length - 1; kept > 0; kept -= 1) {
-    const rule = effects[`${steps.slice(0, kept).join('.').replace(/\[\]$/, '')}.*`];
+    const rule = rules[`${steps.slice(0, kept).join('.').replace(/\[\]$/, '')}.*`];
     if (rule !== undefined) return rule;
   }
   return null;
@@ -156,28 +173,33 @@ function isIdle({ idle = [] }: Rule, value: unknown): boolean {
   return value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0) || idle.includes(value);
 }
 
-function memberOf(path: string, pattern: string, value: unknown): EffectiveMember {
+function memberOf(path: string, pattern: string, value: unknown, rules: Rules): EffectiveMember {
   // A member that the table does not know was stored by a newer version.
-  const rule = ruleOf(pattern) ?? ignored('unknown to this version');
+  const rule = ruleOf(pattern, rules) ?? ignored('unknown to this version');
   const { effect, note } = rule;
   const idle = isIdle(rule, value);
   if (effect === 'enforced' || effect === 'nothing') return { path, value, edges: effect, ...(note === '' || idle ? {} : { note }) };
   return idle ? { path, value, edges: 'nothing' } : { path, value, edges: effect, note };
 }
 
-function membersOf(path: string, pattern: string, value: unknown): EffectiveMember[] {
+function membersOf(path: string, pattern: string, value: unknown, rules: Rules): EffectiveMember[] {
   if (Array.isArray(value) && value.some((item) => typeof item === 'object')) {
     const names = itemNames(value);
-    return value.flatMap((item, index) => membersOf(`${path}[${names[index]}]`, `${pattern}[]`, item));
+    return value.flatMap((item, index) => membersOf(`${path}[${names[index]}]`, `${pattern}[]`, item, rules));
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [memberOf(path, pattern, value)];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [memberOf(path, pattern, value, rules)];
   const prefix = (place: string, name: string): string => (place === '' ? name : `${place}.${name}`);
-  return Object.entries(value).flatMap(([name, inner]) => (name === 'Quantity' ? [] : membersOf(prefix(path, name), prefix(pattern, name), inner)));
+  return Object.entries(value).flatMap(([name, inner]) => (name === 'Quantity' ? [] : membersOf(prefix(path, name), prefix(pattern, name), inner, rules)));
 }
 
 /** Every member of the configuration with its value and what edges do with it, in the configuration's order. */
 export function effectiveMembers(config: DistributionConfig): readonly EffectiveMember[] {
-  return membersOf('', '', config);
+  return membersOf('', '', config, effects);
+}
+
+/** The same of a distribution tenant's own settings. */
+export function effectiveTenantMembers(settings: Readonly<Record<string, unknown>>): readonly EffectiveMember[] {
+  return membersOf('', '', settings, tenantEffects);
 }
 
 /** README's table: what is not enforced, once for both kinds of behavior. */

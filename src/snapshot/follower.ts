@@ -25,6 +25,11 @@ export interface NodeApply {
    * @returns as replaceAll
    */
   change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[], seq: number): readonly SiteRefusal[];
+  /**
+   * Resolves once what came before is on disk as far as the node keeps more than its state there; left out: it does not.
+   * A rejection means that nothing may be acknowledged.
+   */
+  settled?(): Promise<void>;
 }
 
 export interface SiteRefusal { readonly site: string; readonly reason: string }
@@ -135,6 +140,8 @@ export class Follower {
   /** @returns the seq that is on disk now */
   async persist(): Promise<number> {
     const { seq } = this.journal.remembered;
+    // First: a purge that the journal says came must not be missing beside what it covers.
+    await this.options.apply.settled?.();
     await this.journal.flush();
     this.durableSeq = seq;
     return seq;

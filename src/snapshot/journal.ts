@@ -1,14 +1,14 @@
 // What a node was last told, on its disk: a snapshot file and the changes since, safe against a crash at any byte.
 //
 // Files: `snapshot`, complete or absent (written beside, forced to disk, renamed), and `journal-<generation>`, read in
-// that order. A record is [length u32][CRC-32 u32][JSON]. Records are numbered; those the
-// snapshot already covers are skipped, so that it does not matter when a crash keeps an old journal from being deleted.
+// that order. Records are numbered; those the snapshot already covers are skipped, so that it does not matter when a crash keeps
+// an old journal from being deleted.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert';
 import { codeOf, messageOf } from '../base/fault';
+import { framed, framedText, recordsOf } from '../base/framed';
 import type { Log } from '../base/log';
 import type { Site } from './site';
 import { siteProblem } from './site-check';
@@ -34,42 +34,11 @@ interface SnapshotHead { readonly n: number; readonly epoch: string; readonly se
 /** The last record: how many sites were written. */
 interface SnapshotEnd { readonly end: number }
 
-const headBytes = 8;
-/** Nothing we write is longer; a greater length is a torn or foreign record. */
-const recordBytesMax = 64 * 1024 * 1024;
 /** A snapshot record is closed once its sites are longer than this. */
 const chunkChars = 256 * 1024;
 /** A journal is folded into the snapshot when longer than this and than twice the snapshot. */
 const compactBytesMin = 1024 * 1024;
 const compactRatio = 2;
-
-const encode = (value: unknown): Buffer => frame(JSON.stringify(value));
-
-function frame(json: string): Buffer {
-  const body = Buffer.from(json);
-  assert(body.length <= recordBytesMax, 'a record stays below its limit');
-  const head = Buffer.alloc(headBytes);
-  head.writeUInt32BE(body.length, 0);
-  head.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([head, body]);
-}
-
-/** The whole records from the start of a file; stops without complaint at the first that is torn. */
-export function* recordsOf(bytes: Buffer): Generator<unknown, { readonly goodBytes: number }> {
-  let at = 0;
-  while (at + headBytes <= bytes.length) {
-    const length = bytes.readUInt32BE(at);
-    const end = at + headBytes + length;
-    if (length > recordBytesMax || end > bytes.length) break;
-    const body = bytes.subarray(at + headBytes, end);
-    if (crc32(body) !== bytes.readUInt32BE(at + 4)) break;
-    let value: unknown;
-    try { value = JSON.parse(body.toString('utf8')); } catch { break; }
-    yield value;
-    at = end;
-  }
-  return { goodBytes: at };
-}
 
 function readIfThere(file: string): Buffer | null {
   try {
@@ -196,7 +165,7 @@ export class Journal {
     applyRecord(this.state, record);
     this.noted = true;
     // A fresh journal is about to write everything anyway.
-    if (this.mode === 'appending') this.pending.push(encode(record));
+    if (this.mode === 'appending') this.pending.push(framed(record));
   }
 
   /** Notes a new whole state in place of all there was. */
@@ -317,7 +286,7 @@ export class Journal {
 }
 
 function* snapshotChunks(head: SnapshotHead, sites: ReadonlyMap<string, Site>): Generator<Buffer> {
-  yield encode(head);
+  yield framed(head);
   let chunk: string[] = [];
   let chars = 0;
   let count = 0;
@@ -327,10 +296,10 @@ function* snapshotChunks(head: SnapshotHead, sites: ReadonlyMap<string, Site>): 
     chars += text.length;
     count += 1;
     if (chars < chunkChars) continue;
-    yield frame(`{"sites":[${chunk.join(',')}]}`);
+    yield framedText(`{"sites":[${chunk.join(',')}]}`);
     chunk = [];
     chars = 0;
   }
-  yield frame(`{"sites":[${chunk.join(',')}]}`);
-  yield encode({ end: count } satisfies SnapshotEnd);
+  yield framedText(`{"sites":[${chunk.join(',')}]}`);
+  yield framed({ end: count } satisfies SnapshotEnd);
 }

@@ -33,7 +33,7 @@ const own = [
   'ListStreamingDistributionVersions', 'GetStreamingDistributionVersion', 'DiffStreamingDistributionVersions', 'RollbackStreamingDistribution', 'ListAuditLines', 'GetEffectiveDistribution',
   'ImportCertificate', 'ListCertificates', 'GetCertificate', 'RenewCertificate', 'DeleteCertificate', 'GetCertificateAuthority', 'PutCaBundle', 'ListCaBundles', 'DeleteCaBundle',
   'CreateKeyPair', 'ListKeyPairs', 'GetKeyPair', 'UpdateKeyPair', 'DeleteKeyPair', 'GetReference', 'GetReferencePage', 'GetHome',
-  'CreateEnrolmentToken', 'ListEnrolmentTokens', 'DeleteEnrolmentToken', 'RevokeNode', 'RotateFleetKeys', 'RotateTokenKeys',
+  'CreateEnrolmentToken', 'ListEnrolmentTokens', 'DeleteEnrolmentToken', 'RevokeNode', 'RotateFleetKeys', 'RotateTokenKeys', 'GetEffectiveDistributionTenant',
 ];
 
 const commandsOf = (client: object): string[] =>

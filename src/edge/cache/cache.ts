@@ -1,19 +1,32 @@
-// The memory cache of one edge: objects by key, whole or in parts, bounded in bytes, purged by sequence number.
+// The cache of one edge: objects by key in memory, whole or in parts, bounded in bytes, purged by sequence number; a disk behind them.
 //
 // Objects live in a space: one site's content from one origin configuration. A space that a change or a purge of a whole
 // site makes obsolete is dropped by one assignment; what it held is freed by the sweep, a slice at a time.
 import { assert } from '../../base/assert';
 import type { Purge } from '../../snapshot/site';
+import type { Disk, Recalled } from '../disk/disk';
+import { HeadBlock } from '../http/exchange';
 import { chargedBytesOf, Part, type PartedBody } from './parts';
 import { PurgeIndex } from './purge-index';
 import { SieveList } from './sieve';
 import { Space, type InFlight } from './space';
-import type { CacheItem, StoredObject } from './stored-object';
+import { StoredObject, type CacheItem, type Variant } from './stored-object';
 
 /** Objects visited in one slice of the sweep: about a millisecond. */
 const sweepSliceObjects = 2_000;
+/** Paths, prefixes and tags of one site's purges that are kept for what is on disk; beyond it the site's content there is given up. */
+const purgesForDiskMax = 100_000;
 /** Variants kept under one key; the oldest makes room for the next, so that an origin that varies by everything fills nothing. */
 export const variantsMax = 32;
+
+/** What is wanted back from disk. */
+export interface RecallKey {
+  /** What those who want the same have in common. */
+  readonly key: string;
+  readonly purgePath: string;
+  /** Whether an answer is the one. */
+  selects(key: string, variant: Variant | null): boolean;
+}
 
 export class Cache<F extends InFlight = InFlight> {
   private readonly list = new SieveList<CacheItem>();
@@ -33,7 +46,10 @@ export class Cache<F extends InFlight = InFlight> {
   private sweepAt: CacheItem | null = null;
   private sweepSeqs: Map<string, number> | null = null;
 
-  constructor(private readonly bytesMax: number) {}
+  /** @param disk where what is stored is kept as well; null: nowhere */
+  constructor(private readonly bytesMax: number, private readonly disk: Disk | null = null) {
+    this.newestSeq = disk?.newestSeq ?? 0;
+  }
 
   get objectCount(): number { return this.list.size - this.partCount; }
   /** Stored objects and bodies on their way in. */
@@ -53,8 +69,12 @@ export class Cache<F extends InFlight = InFlight> {
     const known = ofSite.get(origin);
     // Of a site that went and came back, the purges in between are not known.
     if (known !== undefined && known.outer === outer) return known;
-    if (known !== undefined) known.dropped = true;
+    if (known !== undefined) {
+      known.dropped = true;
+      this.scheduleSweep();
+    }
     const space = new Space<F>(site, this.indexOf(site), outer);
+    space.generation = this.disk?.claim(space, origin, within) ?? null;
     ofSite.set(origin, space);
     return space;
   }
@@ -62,23 +82,31 @@ export class Cache<F extends InFlight = InFlight> {
   /** Forgets a site that has nothing stored and nothing to be joined; it begins anew when it is asked for again. */
   forgetIdle(site: string): void {
     for (const space of this.spaces.get(site)?.values() ?? []) if (!space.isIdle) return;
-    this.retain(site, new Set());
+    this.retainInMemory(site, new Set());
   }
 
   /** Keeps these spaces of a site and drops its others; none kept: the site is forgotten. */
   retain(site: string, kept: ReadonlySet<Space<F>>): void {
+    this.retainInMemory(site, kept);
+    this.disk?.retain(site, this.spaces.get(site)?.keys() ?? []);
+  }
+
+  private retainInMemory(site: string, kept: ReadonlySet<Space<F>>): void {
     const ofSite = this.spaces.get(site);
     if (ofSite === undefined) return;
+    let left = false;
     for (const [origin, space] of ofSite) {
       if (kept.has(space)) continue;
       space.dropped = true;
+      left ||= space.objects.size > 0;
       ofSite.delete(origin);
     }
     if (ofSite.size === 0) {
       this.spaces.delete(site);
       this.indexes.delete(site);
     }
-    this.scheduleSweep();
+    // A sweep looks at every object there is: not each time that a tenant's site is made.
+    if (left) this.scheduleSweep();
   }
 
   /** Forgets every object at once, purges and all; fetches under way are not stored. */
@@ -89,15 +117,22 @@ export class Cache<F extends InFlight = InFlight> {
       this.spaces.set(site, fresh);
     }
     this.indexes.clear();
+    this.disk?.clear();
     this.scheduleSweep();
   }
+
+  /** The sites of before the start are in force again, and no others. */
+  restored(sites: ReadonlySet<string>): void { this.disk?.restored(sites); }
+
+  /** Resolves once purges and dropped spaces count for what is on disk, too. */
+  async settled(): Promise<void> { await this.disk?.settled(); }
 
   /** The object under a key that no purge covers, fresh or not, or null. */
   lookup(space: Space<F>, key: string): StoredObject | null {
     const object = space.objects.get(key);
     if (object === undefined) return null;
     if (object.clearedSeq < space.purges.newestSeq && !this.survives(object)) {
-      this.remove(object);
+      this.evict(object);
       return null;
     }
     object.visited = true;
@@ -107,10 +142,20 @@ export class Cache<F extends InFlight = InFlight> {
   /** Puts an invalidation in force. */
   purge(purge: Purge): void {
     // Nothing of a site that this edge does not serve can be in the cache, and its index would never be freed.
-    if (!this.spaces.has(purge.site)) return;
     this.newestSeq = Math.max(this.newestSeq, purge.seq);
-    this.indexOf(purge.site).add(purge.seq, purge.paths, purge.tags);
+    if (this.disk?.knows(purge.site) === true) this.disk.addPurge(purge);
+    if (!this.spaces.has(purge.site)) return;
+    const index = this.indexOf(purge.site);
+    index.add(purge.seq, purge.paths, purge.tags);
+    if (this.disk !== null && index.size > purgesForDiskMax) this.renewOnDisk(this.disk, purge.site);
     this.scheduleSweep();
+  }
+
+  /** So many purges are kept for what is on disk that it is cheaper to fetch it again. */
+  private renewOnDisk(disk: Disk, site: string): void {
+    for (const affected of disk.renew(site, this.newestSeq)) {
+      for (const [origin, space] of this.spaces.get(affected) ?? []) space.generation = disk.claim(space, origin, affected === site ? undefined : site);
+    }
   }
 
   /** A fetch begins; its object is compared with every purge from now on. */
@@ -146,21 +191,81 @@ export class Cache<F extends InFlight = InFlight> {
     this.removeUnreachable(object);
     if (!this.makeRoom(object.chargedBytes)) {
       this.detach(object.parts);
+      this.forgetOnDisk(object);
       return false;
     }
+    this.insert(object);
+    if (space.generation !== null && object.parts === null) this.disk?.put(space.generation, object);
+    else this.forgetOnDisk(object);
+    return true;
+  }
+
+  /** The object does not count any more, in memory and on disk. */
+  remove(object: StoredObject): void {
+    this.evict(object);
+    this.forgetOnDisk(object);
+  }
+
+  /** The object leaves the memory. */
+  private evict(object: StoredObject): void {
+    if (!object.listed) return;
+    this.unlist(object);
+    this.detach(object.parts);
+  }
+
+  private forgetOnDisk({ space, key, purgePath }: StoredObject): void {
+    if (space.generation !== null) this.disk?.forgetKey({ generation: space.generation, purgePath }, key);
+  }
+
+  private insert(object: StoredObject): void {
     if (object.parts !== null) object.parts.detached = false;
-    space.objects.set(object.key, object);
+    object.space.objects.set(object.key, object);
     this.index(object);
     this.list.add(object);
     this.charged += object.chargedBytes;
     assert(this.charged + this.reserved <= this.bytesMax, 'the cache stays within its limit');
-    return true;
   }
 
-  remove(object: StoredObject): void {
-    if (!object.listed) return;
-    this.unlist(object);
-    this.detach(object.parts);
+  /** True when an answer to a path may be on disk. */
+  mayRecall(space: Space<F>, purgePath: string): boolean {
+    return this.disk !== null && space.generation !== null && this.disk.holds({ generation: space.generation, purgePath });
+  }
+
+  /** Brings an answer back from disk, once for all who want it; resolves when it is in memory or not to be had. */
+  recall(space: Space<F>, wanted: RecallKey): Promise<void> {
+    const under = space.recalls.get(wanted.key);
+    if (under !== undefined) return under;
+    const recall = this.bringBack(space, wanted).finally(() => { space.recalls.delete(wanted.key); });
+    space.recalls.set(wanted.key, recall);
+    return recall;
+  }
+
+  private async bringBack(space: Space<F>, { purgePath, selects }: RecallKey): Promise<void> {
+    const { disk } = this;
+    if (disk === null || space.generation === null) return;
+    const recalled = await disk.recall({ generation: space.generation, purgePath }, ({ key, variant }) => selects(key, variant));
+    if (recalled === null || !this.reserve(recalled.bodyBytes)) return;
+    const segments = await recalled.body().finally(() => this.release(recalled.bodyBytes));
+    if (segments !== null) this.readmit(space, recalled, segments);
+  }
+
+  /** Puts an answer from disk in memory, unless something newer is there or a purge covers it. */
+  private readmit(space: Space<F>, { description, clearedSeq, freshness, bodyBytes }: Recalled, segments: readonly Buffer[]): void {
+    const { key, purgePath, tags, status, fields, variant } = description;
+    const object = new StoredObject(space, key, purgePath, tags, clearedSeq, new HeadBlock(status, fields), segments, bodyBytes, freshness, variant);
+    if (space.dropped || space.objects.has(key) || this.isUnreachable(object)) return;
+    if (!this.survives(object)) {
+      this.forgetOnDisk(object);
+      return;
+    }
+    if (this.makeRoom(object.chargedBytes)) this.insert(object);
+  }
+
+  /** True when what is in memory says that a look-up would not find the object. */
+  private isUnreachable({ space, key, variant }: StoredObject): boolean {
+    const set = space.variants.get(variant?.baseKey ?? key);
+    if (variant === null) return set !== undefined;
+    return space.objects.has(variant.baseKey) || (set !== undefined && set.names.join() !== variant.names.join());
   }
 
   /** Room for a part that begins to arrive, which readers of the body find from now on; null: there is none. */
@@ -233,6 +338,7 @@ export class Cache<F extends InFlight = InFlight> {
     const plain = space.objects.get(purgePath);
     if (plain !== undefined) this.remove(plain);
     for (const object of [...space.byPath.get(purgePath) ?? []]) this.remove(object);
+    if (space.generation !== null) this.disk?.forgetPath({ generation: space.generation, purgePath });
   }
 
   /** What a look-up would no longer find once `object` is stored: the newest answer says what its key varies by. */
@@ -282,7 +388,10 @@ export class Cache<F extends InFlight = InFlight> {
 
   private indexOf(site: string): PurgeIndex {
     let index = this.indexes.get(site);
-    if (index === undefined) this.indexes.set(site, index = new PurgeIndex());
+    if (index === undefined) {
+      this.indexes.set(site, index = new PurgeIndex());
+      for (const { seq, paths, tags } of this.disk?.purgesOf(site) ?? []) index.add(seq, paths, tags);
+    }
     return index;
   }
 
@@ -299,7 +408,7 @@ export class Cache<F extends InFlight = InFlight> {
     while (this.charged + this.reserved + bytes > this.bytesMax) {
       const victim = this.list.next();
       if (victim === null) return false;
-      if (victim instanceof Part) this.dropPart(victim); else this.remove(victim);
+      if (victim instanceof Part) this.dropPart(victim); else this.evict(victim);
       this.evictions += 1;
     }
     return true;
@@ -325,7 +434,7 @@ export class Cache<F extends InFlight = InFlight> {
       this.sweepAt = object.older;
       // Parts go with their object.
       if (object instanceof Part) continue;
-      if (object.space.dropped || (object.clearedSeq < object.space.purges.newestSeq && !this.survives(object))) this.remove(object);
+      if (object.space.dropped || (object.clearedSeq < object.space.purges.newestSeq && !this.survives(object))) this.evict(object);
     }
     if (this.sweepAt !== null) {
       this.scheduleSweep();
@@ -339,7 +448,11 @@ export class Cache<F extends InFlight = InFlight> {
   private forgetPurges(seqs: ReadonlyMap<string, number>): void {
     let oldestBorn = Infinity;
     for (const fetch of this.flying) oldestBorn = Math.min(oldestBorn, fetch.bornSeq);
-    for (const [site, seq] of seqs) this.indexes.get(site)?.forget(Math.min(seq, oldestBorn));
+    for (const [site, checkedSeq] of seqs) {
+      const seq = Math.min(checkedSeq, oldestBorn, this.disk?.oldestSeqOf(site) ?? Infinity);
+      this.indexes.get(site)?.forget(seq);
+      this.disk?.forgetPurges(site, seq);
+    }
     this.heldBack = this.flying.size > 0 && [...this.indexes.values()].some((index) => index.size > 0);
   }
 }

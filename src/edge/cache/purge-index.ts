@@ -21,6 +21,8 @@ export class PurgeIndex {
   private readonly prefixes = emptyNode('');
   private prefixCount = 0;
   private newest = 0;
+  /** No purge held is older. */
+  private oldest = Infinity;
 
   /** Seq of the newest purge; an object checked at that seq needs no look-up. */
   get newestSeq(): number { return this.newest; }
@@ -36,6 +38,7 @@ export class PurgeIndex {
   add(seq: number, paths: readonly string[], tags: readonly string[]): void {
     assert(seq > 0, 'a purge has a sequence number');
     this.newest = Math.max(this.newest, seq);
+    this.oldest = Math.min(this.oldest, seq);
     for (const path of paths) {
       if (path.endsWith('*')) this.addPrefix(path.slice(0, -1), seq);
       else raise(this.exact, path, seq);
@@ -53,9 +56,11 @@ export class PurgeIndex {
 
   /** Forgets purges up to `seq`: right only once no object is left that was last checked before it. */
   forget(seq: number): void {
+    if (seq < this.oldest) return;
     for (const [path, at] of this.exact) if (at <= seq) this.exact.delete(path);
     for (const [tag, at] of this.tags) if (at <= seq) this.tags.delete(tag);
     this.prefixCount = pruneNode(this.prefixes, seq);
+    this.oldest = this.size === 0 ? Infinity : seq + 1;
   }
 
   private addPrefix(prefix: string, seq: number): void {

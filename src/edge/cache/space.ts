@@ -42,14 +42,19 @@ export class Space<F extends InFlight = InFlight> {
   readonly variants = new Map<string, VariantSet>();
   /** Objects whose key holds more than their purge path, by that path. */
   readonly byPath = new Map<string, Set<StoredObject>>();
+  /** Keys whose answer is being brought back from disk. */
+  readonly recalls = new Map<string, Promise<void>>();
   dropped = false;
   readonly purges: Purges;
 
-  /** @param outer of the site that this one is a tenant of, if it is one */
-  constructor(readonly site: string, own: PurgeIndex, readonly outer: PurgeIndex | null) {
+  /**
+   * @param outer of the site that this one is a tenant of, if it is one
+   * @param generation what it is called on disk; null: nothing of it is kept there
+   */
+  constructor(readonly site: string, own: PurgeIndex, readonly outer: PurgeIndex | null, public generation: string | null = null) {
     this.purges = outer === null ? own : new BothPurges(own, outer);
   }
 
   /** Nothing is stored, and nobody can join anything. */
-  get isIdle(): boolean { return this.objects.size === 0 && this.fetches.size === 0 && this.failures.size === 0; }
+  get isIdle(): boolean { return this.objects.size === 0 && this.fetches.size === 0 && this.failures.size === 0 && this.recalls.size === 0; }
 }

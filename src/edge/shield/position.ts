@@ -18,7 +18,7 @@ export class Position {
   private newestPurge = 0;
   private readonly waiting = new Set<Waiting>();
 
-  /** Everything up to `seq` is in force, and nothing is in the cache. */
+  /** Everything up to `seq` is in force; which purges that were is not known any more. */
   beginAt(epoch: string | null, seq: number): void {
     this.epoch = epoch;
     this.newestPurge = seq;

@@ -106,7 +106,7 @@ describe('sign-ins that fail are audited', () => {
   const wrong = { ...keys, secretAccessKey: 'wrong' };
   const fail = (address: string, given = wrong): Promise<unknown> => outcome(() => authenticator.authenticate(callerOf(address, given)));
 
-  test('with who it claims to be, from where and why', async () => {
+  test('with who it claims to be, of an id that nobody has its beginning, from where and why', async () => {
     await fail('10.0.0.1');
     await fail('10.0.0.2', { accessKeyId: 'EFAKNOBODY', secretAccessKey: 'x' });
     await outcome(() => authenticator.createToken(callerOf('10.0.0.3', keys), wrong));
@@ -114,7 +114,7 @@ describe('sign-ins that fail are audited', () => {
     await authenticator.authenticate(callerOf('10.0.0.5', keys));
     expect(fake.signIns).toEqual([
       { accessKeyId: 'EFAKTEST', address: '10.0.0.1', reason: 'SignatureDoesNotMatch', requestId: 'r1' },
-      { accessKeyId: 'EFAKNOBODY', address: '10.0.0.2', reason: 'InvalidClientTokenId', requestId: 'r1' },
+      { accessKeyId: 'EFAKNO…', address: '10.0.0.2', reason: 'InvalidClientTokenId', requestId: 'r1' },
       { accessKeyId: 'EFAKTEST', address: '10.0.0.3', reason: 'InvalidClientTokenId', requestId: 'r1' },
       { accessKeyId: '', address: '10.0.0.4', reason: 'InvalidClientTokenId', requestId: 'r1' },
     ]);

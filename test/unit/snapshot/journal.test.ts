@@ -3,7 +3,8 @@ import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentLog } from '../../../src/base/log';
-import { Journal, recordsOf } from '../../../src/snapshot/journal';
+import { recordsOf } from '../../../src/base/framed';
+import { Journal } from '../../../src/snapshot/journal';
 import type { Site } from '../../../src/snapshot/site';
 import { seededRandom } from '../../fixtures/random';
 import { site } from '../../fixtures/site';

@@ -78,6 +78,20 @@ describe('Cache', () => {
     expect(cache.space('dt_a', 'o', 'E1')).toBe(again);
   });
 
+  test('nothing is swept where a site keeps its content, or had none', async () => {
+    const cache = new Cache(1_000_000);
+    const [kept, empty] = [cache.space('E1', 'kept'), cache.space('E1', 'empty')];
+    put(cache, kept, '/x', 10);
+    const sweeps = jest.spyOn(global, 'setImmediate');
+    cache.retain('E1', new Set([kept]));
+    expect([sweeps.mock.calls.length, empty.dropped]).toEqual([0, true]);
+    cache.retain('E1', new Set());
+    expect(sweeps.mock.calls.length).toBe(1);
+    sweeps.mockRestore();
+    await settled();
+    expect(cache.objectCount).toBe(0);
+  });
+
   test('a site is forgotten only while nothing of it is stored', () => {
     const cache = new Cache(1_000_000);
     const space = cache.space('dt_a', 'o');
