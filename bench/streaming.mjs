@@ -121,7 +121,7 @@ async function crowds(place, systems) {
   for (const arrival of Object.keys(arrivalsMs)) {
     for (const { name } of systems) {
       const own = results.filter((one) => one.arrival === arrival && one.system === name);
-      const middle = (member) => own.map((one) => one[member]).sort((a, b) => a - b)[Math.floor((own.length - 1) / 2)];
+      const middle = (member) => own.map((one) => one[member]).sort((a, b) => a - b)[Math.floor(own.length / 2)];
       lines.push(`| ${arrival} | ${name} | ${round(middle('p50Ms'))} ms | ${round(middle('p95Ms'))} ms | ${round(middle('mostMs'))} ms | ${middle('late')} | ${round(middle('cpuPercent'), 1)} % | ${round(middle('residentMb'))} MB |`);
     }
   }

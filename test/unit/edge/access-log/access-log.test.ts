@@ -62,8 +62,12 @@ test('lines are on disk within a second, and one file when their time is over', 
   const accessLog = await start();
   const where = place();
   accessLog.write(where, clock.nowMs(), 'one\n');
-  await eventually(() => spooled('.log').length === 1);
+  const holds = (line: string): boolean => spooled('.log').some((name) => readFileSync(path.join(dir, name), 'utf8').endsWith(line));
+  await eventually(() => holds('one\n'));
   accessLog.write(where, clock.nowMs(), 'two\n');
+  await eventually(() => holds('two\n'));
+  // Whatever writes now has seen the clock as it was.
+  await new Promise((resolve) => { setTimeout(resolve, 100); });
   clock.advance(60_000);
   const [name, content] = await eventually(() => [...store.objects][0]);
   expect(name).toMatch(/^logs\.s3\.amazonaws\.com\/rtmp\/S1\.2026-05-06-12\.[A-Z2-7]{12}\.gz$/);
