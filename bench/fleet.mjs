@@ -67,15 +67,16 @@ const stopMsMax = 20_000;
 const linesMax = 200;
 
 /** One process: stopped ⇄ running. It ends with this one, since the channel between the two does. */
-class Process {
-  constructor(name, role, environment, ended) {
-    Object.assign(this, { name, role, environment, ended });
+export class Process {
+  /** @param within what runs a program elsewhere, e.g. in a network namespace: from program and arguments to those to be started */
+  constructor(name, role, environment, ended, within = (program, args) => [program, args]) {
+    Object.assign(this, { name, role, environment, ended, within });
     this.child = null;
     this.lines = [];
   }
 
   async start() {
-    const child = spawn(process.execPath, ['--no-warnings', path.join(root, 'dist/main.js'), this.role], {
+    const child = spawn(...this.within(process.execPath, ['--no-warnings', path.join(root, 'dist/main.js'), this.role]), {
       env: { ...process.env, ...this.environment }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.child = child;

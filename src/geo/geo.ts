@@ -12,6 +12,8 @@ import { placeOfCountry, type Place } from './places';
 const fileBytesMax = 2_000_000_000;
 /** Addresses whose country is remembered: a look-up takes 1 µs in the tree and a twentieth of that here. */
 const rememberedMax = 16_384;
+/** Addresses whose place is remembered: subnets that resolvers ask for come again and again. */
+const locatedMax = 65_536;
 const what = 'geo-database';
 
 export interface Geo {
@@ -39,6 +41,7 @@ const embeddedFile = (): string => require.resolve('@ip-location-db/geo-whois-as
 export class GeoDatabase implements Geo, Service {
   private database: CountryDatabase | null = null;
   private remembered = new Memo<string, string | null>(rememberedMax);
+  private located = new Memo<string, Location>(locatedMax);
 
   /**
    * @param publicOnly the database is only believed about public addresses: the one that comes with Edgefront places
@@ -54,20 +57,34 @@ export class GeoDatabase implements Geo, Service {
   }
 
   countryOf(address: string): string | null {
-    if (this.database !== this.source.current) {
-      this.database = this.source.current;
-      this.remembered = new Memo(rememberedMax);
-    }
+    this.renew();
     const known = this.remembered.get(address);
     if (known !== undefined) return known;
     const canonical = canonicalAddress(address);
-    const country = canonical === null || (this.publicOnly && isSpecialAddress(canonical)) ? null : this.database.countryOf(canonical);
+    const country = canonical === null || (this.publicOnly && isSpecialAddress(canonical)) ? null : this.source.current.countryOf(canonical);
     this.remembered.set(address, country);
     return country;
   }
 
-  /** Not remembered: whoever asks keeps what is made of it. */
+  /** What was remembered of another database is forgotten. */
+  private renew(): void {
+    if (this.database === this.source.current) return;
+    this.database = this.source.current;
+    this.remembered = new Memo(rememberedMax);
+    this.located = new Memo(locatedMax);
+  }
+
+  /** The same address has the same place again, as an object too. */
   locate(address: string): Location {
+    this.renew();
+    const known = this.located.get(address);
+    if (known !== undefined) return known;
+    const location = this.find(address);
+    this.located.set(address, location);
+    return location;
+  }
+
+  private find(address: string): Location {
     const canonical = canonicalAddress(address);
     if (canonical === null || (this.publicOnly && isSpecialAddress(canonical))) return { country: null, place: null, bits: null };
     const { country, place, bits } = this.source.current.find(canonical);

@@ -74,31 +74,72 @@ function placeLoads(edges: readonly Candidate[]): ReadonlyMap<string, number> {
   return new Map([...sums].map(([pop, { load, capacity }]) => [pop, load / capacity]));
 }
 
-/** All candidates, best first. Empty only when there are none. */
-export function rank<E extends Candidate>(edges: readonly E[], wish: Wish): readonly Ranked<E>[] {
-  const standing = new Map(edges.map((edge) => [edge, standingOf(edge, wish.priceClass)]));
-  const loads = placeLoads(edges.filter((edge) => standing.get(edge) === 'fit'));
-  const scored = edges.map((edge) => {
-    const km = wish.viewer === null || edge.place === null ? null : distanceKm(wish.viewer, edge.place);
-    const load = loads.get(placeName(edge.pop)) ?? edge.load;
-    return {
-      ranked: { edge, standing: standing.get(edge) as Standing, distanceKm: km },
-      tier: standings.indexOf(standing.get(edge) as Standing),
-      // Halls of one place are equally near, whatever their own load: the key decides between them.
-      reachKm: Math.round(wish.viewer === null ? 0 : km ?? farKm) + (loadKm[Math.floor(Math.min(1, Math.max(0, load)) * 10)] as number),
-      place: placeName(edge.pop),
-      home: homeScore(wish.key, edge),
-    };
-  });
-  return scored
-    .sort((a, b) => a.tier - b.tier || a.reachKm - b.reachKm || (a.place === b.place || wish.viewer === null ? 0 : a.place < b.place ? -1 : 1)
-      || b.home - a.home || (a.ranked.edge.id < b.ranked.edge.id ? -1 : 1))
-    .map(({ ranked }) => ranked);
+interface Scored<E extends Candidate> {
+  readonly ranked: Ranked<E>;
+  readonly tier: number;
+  readonly reachKm: number;
+  readonly place: string;
 }
 
-/** The best edge and others of its place that are as fit, in order: what may be offered at once without sending anybody far. */
-export function together<E extends Candidate>(ranked: readonly Ranked<E>[], countMax: number): readonly Ranked<E>[] {
-  const [best] = ranked;
-  if (best === undefined) return [];
-  return ranked.filter(({ edge, standing }) => standing === best.standing && placeName(edge.pop) === placeName(best.edge.pop)).slice(0, countMax);
+const inOrder = (a: Scored<Candidate>, b: Scored<Candidate>, isPlaced: boolean): number =>
+  a.tier - b.tier || a.reachKm - b.reachKm || (a.place === b.place || !isPlaced ? 0 : a.place < b.place ? -1 : 1);
+
+/** All candidates in order but for the key: made once for all who come from one place and pay for one price class. */
+export class Ranking<E extends Candidate> {
+  /** Best first; within one the key decides. Nobody is left out. */
+  private readonly runs: readonly (readonly Scored<E>[])[];
+  private readonly heads = new Map<string, readonly (readonly Scored<E>[])[]>();
+
+  constructor(edges: readonly E[], { viewer, priceClass }: Omit<Wish, 'key'>) {
+    const standing = new Map(edges.map((edge) => [edge, standingOf(edge, priceClass)]));
+    const loads = placeLoads(edges.filter((edge) => standing.get(edge) === 'fit'));
+    const scored = edges.map((edge): Scored<E> => {
+      const km = viewer === null || edge.place === null ? null : distanceKm(viewer, edge.place);
+      const load = loads.get(placeName(edge.pop)) ?? edge.load;
+      return {
+        ranked: { edge, standing: standing.get(edge) as Standing, distanceKm: km },
+        tier: standings.indexOf(standing.get(edge) as Standing),
+        // Halls of one place are equally near, whatever their own load: the key decides between them.
+        reachKm: Math.round(viewer === null ? 0 : km ?? farKm) + (loadKm[Math.floor(Math.min(1, Math.max(0, load)) * 10)] as number),
+        place: placeName(edge.pop),
+      };
+    });
+    const isPlaced = viewer !== null;
+    const runs: Scored<E>[][] = [];
+    for (const one of scored.sort((a, b) => inOrder(a, b, isPlaced))) {
+      const last = runs.at(-1);
+      if (last?.[0] !== undefined && inOrder(last[0], one, isPlaced) === 0) last.push(one); else runs.push([one]);
+    }
+    this.runs = runs;
+  }
+
+  /** All, best first. Empty only when there are none. */
+  all(key: string): readonly Ranked<E>[] { return this.runs.flatMap((run) => atHome(run, key)).map(({ ranked }) => ranked); }
+
+  /** The best edge and others of its place that are as fit, in order: what may be offered at once without sending anybody far. */
+  together(key: string, countMax: number): readonly Ranked<E>[] {
+    const [first] = this.runs;
+    const [best] = first === undefined ? [] : atHome(first, key);
+    if (best === undefined) return [];
+    return this.headsAt(best).flatMap((run) => atHome(run, key)).slice(0, countMax).map(({ ranked }) => ranked);
+  }
+
+  /** Those who stand as the best does, in its place. */
+  private headsAt({ tier, place }: Scored<E>): readonly (readonly Scored<E>[])[] {
+    const known = this.heads.get(place);
+    if (known !== undefined) return known;
+    const found = this.runs.map((run) => run.filter((one) => one.tier === tier && one.place === place)).filter((run) => run.length > 0);
+    this.heads.set(place, found);
+    return found;
+  }
 }
+
+/** Equals, the key's home first. */
+function atHome<E extends Candidate>(run: readonly Scored<E>[], key: string): readonly Scored<E>[] {
+  if (run.length === 1) return run;
+  return run.map((one) => ({ one, home: homeScore(key, one.ranked.edge) }))
+    .sort((a, b) => b.home - a.home || (a.one.ranked.edge.id < b.one.ranked.edge.id ? -1 : 1)).map(({ one }) => one);
+}
+
+/** All candidates, best first. */
+export const rank = <E extends Candidate>(edges: readonly E[], wish: Wish): readonly Ranked<E>[] => new Ranking(edges, wish).all(wish.key);

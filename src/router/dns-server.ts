@@ -135,7 +135,9 @@ function listenUdp(socket: UdpSocket, port: number, parts: DnsServerParts): Prom
 }
 
 function udpSide(responder: Responder, bind: string): UdpSocket {
-  const socket = createSocket({ type: isIPv6(bind) ? 'udp6' : 'udp4' });
+  // Answers go to addresses, never to names; the resolver's way would cost each of them a turn of the event loop.
+  const family = isIPv6(bind) ? 6 : 4;
+  const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: (address, _options, callback) => callback(null, address, family) });
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     // From port 0 nobody can be answered.
     if (from.port === 0) return;

@@ -1,6 +1,6 @@
 // Where a viewer is: by the operator's table of networks, else by the database.
 import type { Location } from '../geo/geo';
-import type { Place } from '../geo/places';
+import type { Airport, Place } from '../geo/places';
 import type { NetworkTable } from './networks';
 
 export interface Viewer {
@@ -22,11 +22,17 @@ export interface LocateParts {
 export type Locate = (address: string) => Viewer;
 
 export function locateBy({ networks, geo }: LocateParts): Locate {
+  /** One object for each place, as rankings are kept by it. */
+  const places = new Map<string, Place>();
+  const placeOf = ({ code, latitude, longitude }: Airport): Place => {
+    const known = places.get(code) ?? { latitude, longitude };
+    places.set(code, known);
+    return known;
+  };
   return (address) => {
     const listed = networks?.current.find(address) ?? { airport: null, bits: 0 };
     if (listed.airport !== null) {
-      const { latitude, longitude, country } = listed.airport;
-      return { place: { latitude, longitude }, by: 'table', country, bits: listed.bits };
+      return { place: placeOf(listed.airport), by: 'table', country: listed.airport.country, bits: listed.bits };
     }
     const { country, place, bits } = geo.locate(address);
     // Where the table says nothing, it may say something of a part of the database's network.

@@ -1,13 +1,13 @@
 // What this router answers to a DNS query: the distributions' domain, with the viewer's nearest edges. Pure.
-import type { Answer } from 'dns-packet';
 import { isIPv4 } from 'node:net';
 import { nodeLabel, nodeMark } from '../base/node-name';
-import { httpsRecordData, rcodes, type Query, type Rcode, type Reply } from '../protocol/dns/message';
+import { rcodes, type Query, type Rcode, type Reply } from '../protocol/dns/message';
+import { httpsRecordData, type ResourceRecord } from '../protocol/dns/records';
 import type { Route } from '../snapshot/site';
-import { rank, together } from './choose';
 import type { RoutedEdge } from './fleet';
 import type { Locate } from './locate';
 import type { NameServer } from './name-servers';
+import { rankingFor } from './rankings';
 import type { RouteTable } from './routes';
 
 export interface ZoneSettings {
@@ -30,10 +30,8 @@ const answersMax = 2;
 /** A name that was asked for a moment too early must not stay away for long. */
 const negativeTtlS = 5;
 const zoneTtlS = 3600;
-/** dns-packet has no name for HTTPS (RFC 9460 section 14.1). */
-const httpsType = 'UNKNOWN_65';
 /** RFC 8914 and the like say nothing better than REFUSED to them: transfers, meta types, and ANY (RFC 8482 section 4.3 allows it). */
-const refusedTypes: readonly string[] = ['ANY', 'AXFR', 'IXFR', 'MAILA', 'MAILB', 'UNKNOWN_253', 'UNKNOWN_254'];
+const refusedTypes: readonly string[] = ['ANY', 'AXFR', 'IXFR', 'MAILA', 'MAILB'];
 
 /**
  * The reply to a query that could be read.
@@ -60,9 +58,9 @@ function plain(rcode: Rcode): Reply {
   return { rcode, authoritative: false, answers: [], authorities: [], additionals: [], scopeBits: 0 };
 }
 
-function soa({ domain, nameServers, routes }: ZoneState, ttlS: number): Answer {
+function soa({ domain, nameServers, routes }: ZoneState, ttlS: number): ResourceRecord {
   return {
-    type: 'SOA', name: domain, class: 'IN', ttl: ttlS,
+    type: 'SOA', name: domain, ttl: ttlS,
     data: {
       mname: nameServers[0]?.name ?? domain, rname: `hostmaster.${domain}`, serial: routes.seq % 2 ** 32,
       refresh: 3600, retry: 600, expire: 604_800, minimum: negativeTtlS,
@@ -75,7 +73,7 @@ function negative(rcode: Rcode, zone: ZoneState): Reply {
   return { rcode, authoritative: true, answers: [], authorities: [soa(zone, negativeTtlS)], additionals: [], scopeBits: 0 };
 }
 
-function positive(answers: readonly Answer[], zone: ZoneState, scopeBits = 0): Reply {
+function positive(answers: readonly ResourceRecord[], zone: ZoneState, scopeBits = 0): Reply {
   if (answers.length === 0) return { ...negative(rcodes.ok, zone), scopeBits };
   return { rcode: rcodes.ok, authoritative: true, answers, authorities: [], additionals: [], scopeBits };
 }
@@ -83,12 +81,12 @@ function positive(answers: readonly Answer[], zone: ZoneState, scopeBits = 0): R
 function apex(query: Query, zone: ZoneState): Reply {
   if (query.type === 'SOA') return positive([soa(zone, zoneTtlS)], zone);
   if (query.type !== 'NS') return negative(rcodes.ok, zone);
-  const answers = zone.nameServers.map(({ name }): Answer => ({ type: 'NS', name: zone.domain, class: 'IN', ttl: zoneTtlS, data: name }));
+  const answers = zone.nameServers.map(({ name }): ResourceRecord => ({ type: 'NS', name: zone.domain, ttl: zoneTtlS, data: name }));
   const glue = zone.nameServers.filter(({ name }) => isWithin(name, zone.domain)).flatMap(({ name, addresses: all }) => all.map((address) => record(name, address, zoneTtlS)));
   return { ...positive(answers, zone), additionals: glue };
 }
 
-const record = (name: string, address: string, ttl: number): Answer => ({ type: isIPv4(address) ? 'A' : 'AAAA', name, class: 'IN', ttl, data: address });
+const record = (name: string, address: string, ttl: number): ResourceRecord => ({ type: isIPv4(address) ? 'A' : 'AAAA', name, ttl, data: address });
 
 function addresses(query: Query, all: readonly string[], zone: ZoneState): Reply {
   return positive(all.map((address) => record(query.name, address, zoneTtlS)).filter(({ type }) => type === query.type), zone);
@@ -113,31 +111,22 @@ function nearest(query: Query, route: Route, asker: string, zone: ZoneState): Re
   const viewer = zone.locate(address);
   // Where nobody says how far the answer holds, it holds for those who were asked for.
   const scopeBits = toldBits === null ? 0 : viewer.bits ?? toldBits;
-  const chosen = bestEdges(zone.fleet.edges(), { viewer: viewer.place, key: route.hosts[0] ?? route.id, priceClass: route.priceClass });
+  const chosen = rankingFor(zone.fleet.edges(), viewer.place, route.priceClass).together(route.hosts[0] ?? route.id, answersMax);
   if (chosen.length === 0) return plain(rcodes.serverFailure);
-  return ofEdges(query, chosen, route, scopeBits, zone);
-}
-
-/**
- * The edges that are offered together. Chosen among those with an IPv4 address, for IPv6 too: else a viewer with both
- * would prefer a far edge over a near one that only has the one.
- */
-function bestEdges(edges: readonly RoutedEdge[], wish: Parameters<typeof rank>[1]): readonly RoutedEdge[] {
-  const withIpv4 = edges.filter(({ ipv4 }) => ipv4.length > 0);
-  return together(rank(withIpv4.length > 0 ? withIpv4 : edges, wish), answersMax).map(({ edge }) => edge);
+  return ofEdges(query, chosen.map(({ edge }) => edge), route, scopeBits, zone);
 }
 
 function ofEdges(query: Query, edges: readonly RoutedEdge[], { ipv6 }: { readonly ipv6: boolean }, scopeBits: number, zone: ZoneState): Reply {
   // Edges that share a machine have one address.
-  const records = (all: readonly string[]): readonly Answer[] => [...new Set(all)].map((address) => record(query.name, address, zone.ttlS));
+  const records = (all: readonly string[]): readonly ResourceRecord[] => [...new Set(all)].map((address) => record(query.name, address, zone.ttlS));
   if (query.type === 'A') return positive(records(edges.flatMap(({ ipv4 }) => ipv4.slice(0, 1))), zone, scopeBits);
   if (query.type === 'AAAA') return positive(ipv6 ? records(edges.flatMap((edge) => edge.ipv6.slice(0, 1))) : [], zone, scopeBits);
-  if (query.type === httpsType) return positive(serviceRecords(query, edges, ipv6, zone.ttlS), zone, scopeBits);
+  if (query.type === 'HTTPS') return positive(serviceRecords(query, edges, ipv6, zone.ttlS), zone, scopeBits);
   return { ...negative(rcodes.ok, zone), scopeBits };
 }
 
 /** Only where all of them listen with TLS on one port: the record is about the name, not about an address. */
-function serviceRecords(query: Query, edges: readonly RoutedEdge[], ipv6: boolean, ttlS: number): readonly Answer[] {
+function serviceRecords(query: Query, edges: readonly RoutedEdge[], ipv6: boolean, ttlS: number): readonly ResourceRecord[] {
   const ports = new Set(edges.map(({ endpoints }) => endpoints.find(({ secure }) => secure)?.port ?? null));
   const [port] = ports;
   if (ports.size !== 1 || port === null || port === undefined) return [];
@@ -145,5 +134,5 @@ function serviceRecords(query: Query, edges: readonly RoutedEdge[], ipv6: boolea
     protocols: ['h2', 'http/1.1'], port: port === 443 ? null : port,
     ipv4: edges.flatMap(({ ipv4 }) => ipv4.slice(0, 1)), ipv6: ipv6 ? edges.flatMap((edge) => edge.ipv6.slice(0, 1)) : [],
   });
-  return [{ type: httpsType, name: query.name, class: 'IN', ttl: ttlS, data } as unknown as Answer];
+  return [{ type: 'HTTPS', name: query.name, ttl: ttlS, data }];
 }

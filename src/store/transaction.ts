@@ -30,7 +30,7 @@ const retryable: ReadonlySet<string> = new Set([
 const unavailable: ReadonlySet<string> = new Set([
   'P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037',
   '08000', '08003', '08006', '53300', '55P03', '57014', '57P01', '57P02', '57P03', '25P03',
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT',
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN',
 ]);
 
 /** Text that Postgres cannot hold: NUL, or half of a surrogate pair. */

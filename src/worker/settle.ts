@@ -8,7 +8,7 @@ import type { NodeRow, Store } from '../store/store';
 /**
  * Up to which seq everything is in force wherever it counts, or null when nobody can say.
  * A node that refused a site has acknowledged it: its refusal is shown, and the fleet is not held up.
- * @param awaited nodes that were connected when the worker before this one stopped, and have not come back yet
+ * @param awaited nodes that were connected when the worker before this one stopped or the database was lost, and have not come back yet
  */
 export function settleableSeq(nodes: readonly NodeRow[], awaited: ReadonlySet<string>): number | null {
   const counting = nodes.filter((node) => node.role !== 'worker' && (node.live || awaited.has(node.id)));
@@ -45,8 +45,12 @@ export class Settler {
 
   constructor(private readonly options: SettlerOptions) {}
 
-  /** Nodes that the last worker knew as connected count until they are back or `forgetAwaited` is called. */
+  /**
+   * Nodes that were known as connected count until they are back, or for so long as a lost one does: at the start, when the last
+   * worker's have not come yet, and after the database was away, when other workers have not written down theirs yet.
+   */
   async begin(): Promise<void> {
+    setTimeout(() => this.forgetAwaited(), this.options.nodeLostMs).unref();
     for (const node of await this.options.store.nodes.list(this.options.nodeLostMs)) {
       if (node.role !== 'worker' && node.connected) this.awaited.add(node.id);
     }
@@ -92,6 +96,7 @@ export class Settler {
       this.again = false;
       try {
         await this.writeNoted();
+        if (this.failing) await this.begin();
         await this.settleOnce();
         this.failing = false;
       } catch (thrown) {

@@ -33,6 +33,12 @@ export interface WorkerParts {
 const heartbeatMsMax = 1_000;
 const pruneEveryMs = 600_000;
 
+/**
+ * Routers are told that an edge is cut off after this part of the time after which it no longer holds up statuses: what is
+ * called `Completed` is so for viewers who come from then on.
+ */
+const cutOffPart = 2 / 3;
+
 class RunningWorker {
   private readonly timers: NodeJS.Timeout[] = [];
 
@@ -54,7 +60,6 @@ class RunningWorker {
     };
     every(Math.min(heartbeatMsMax, nodeLostMs / 3), () => this.beat(), 'heartbeat-failed');
     every(pruneEveryMs, () => this.parts.store.changes.prune(changeRetentionS), 'prune-failed');
-    this.timers.push(setTimeout(() => this.settler.forgetAwaited(), nodeLostMs));
   }
 
   private complain(event: string, thrown: unknown): void {
@@ -67,7 +72,7 @@ class RunningWorker {
     this.settler.settle();
     const { nodes } = this.parts.store;
     await nodes.put([this.ownRow()], this.teller);
-    this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs)));
+    this.publisher.tellFleet(fleetListOf(await nodes.list(this.parts.config.nodeLostMs * cutOffPart)));
     this.publisher.recheck(await this.parts.store.enrolments.keys());
     await this.renewKeys();
   }

@@ -1,11 +1,13 @@
 // Viewers get to the nearest edge: three places, a router, real DNS over UDP and TCP, real redirects; and parts that are lost.
 import packet, { type Packet } from 'dns-packet';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { systemClock } from '../../src/base/clock';
 import { readConfig } from '../../src/base/config';
 import { silentLog } from '../../src/base/log';
@@ -47,7 +49,7 @@ const nodeConfig = (name: string, workerPort: number, more: Readonly<Record<stri
 });
 
 const startedWorker = (port: number) => startWorker({
-  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 1_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1', nodeSecretPrevious: null, secretsKey: 'k'.repeat(32), secretsKeyPrevious: null },
+  config: { bind: '127.0.0.1', workerPort: port, nodeSecret, nodeLostMs: 4_500, changePollMs: 20, changeRetentionS: 3_600, pop: 'LOC50-P1', nodeSecretPrevious: null, secretsKey: 'k'.repeat(32), secretsKeyPrevious: null },
   store: api.store, clock: systemClock, log: silentLog,
 });
 
@@ -165,6 +167,78 @@ test('a redirect is followed to the nearest edge, which serves what was asked fo
   expect([served.status, served.body.toString(), served.headers['x-amz-cf-pop']]).toEqual([200, 'content of /a/b', places.tokyo.pop]);
   expect((await redirectOf(own, '/', 'POST')).statusCode).toBe(307);
   expect((await redirectOf('other.example', '/')).statusCode).toBe(404);
+});
+
+describe('with the tools that people have', () => {
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
+  const isThere = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`], { env }).status === 0;
+  /** A machine that lacks one of the programs says so. */
+  const testWith = (...programs: readonly string[]): typeof test => programs.every(isThere) ? test : test.skip;
+  const run = async (program: string, ...args: readonly string[]): Promise<string> => (await promisify(execFile)(program, args, { env, timeout: 20_000 })).stdout.trim();
+  const lookUp = (program: string, port: number, name: string, ...more: readonly string[]): Promise<string> => run(program, '@127.0.0.1', '-p', String(port), name, 'A', '+short', ...more);
+
+  testWith('dig')('dig gets the nearest edge, over UDP and TCP', async () => {
+    for (const [country, address, place] of viewers) {
+      for (const way of ['+notcp', '+tcp']) expect([country, way, await lookUp('dig', router.dnsPort, own, `+subnet=${subnetOf(address)}`, way)]).toEqual([country, way, addressOf(place)]);
+    }
+  });
+
+  testWith('kdig')('so does kdig', async () => {
+    for (const [country, address, place] of viewers) expect([country, await lookUp('kdig', router.dnsPort, own, `+subnet=${subnetOf(address)}`)]).toEqual([country, addressOf(place)]);
+  });
+
+  /** A resolver that passes clients' subnets on and keeps answers for as many of them as it is told. */
+  async function startUnbound(): Promise<{ readonly port: number; close(): Promise<void> }> {
+    const [port] = await freePorts(1) as [number];
+    const home = path.join(dir, 'unbound');
+    mkdirSync(home);
+    writeFileSync(path.join(home, 'unbound.conf'), `server:
+  interface: 127.0.0.1@${port}
+  directory: "${home}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  do-daemonize: no
+  use-syslog: no
+  do-not-query-localhost: no
+  local-zone: "test." nodefault
+  module-config: "subnetcache iterator"
+  send-client-subnet: 127.0.0.1
+  client-subnet-always-forward: yes
+stub-zone:
+  name: "${domain}"
+  stub-addr: 127.0.0.1@${router.dnsPort}
+remote-control:
+  control-enable: no
+`);
+    const child = spawn('unbound', ['-d', '-c', path.join(home, 'unbound.conf')], { env, stdio: 'ignore' });
+    const gone = new Promise<void>((resolve) => { child.once('exit', () => resolve()); });
+    const close = async (): Promise<void> => { child.kill(); await gone; };
+    await until(async () => (await lookUp('dig', port, own, '+time=1', '+tries=1').catch(() => '')).startsWith('127.0.1.'), 'unbound').catch(async (thrown) => { await close(); throw thrown; });
+    return { port, close };
+  }
+
+  testWith('unbound', 'dig')('a resolver in between gives each viewer their own answer, from its cache too', async () => {
+    const unbound = await startUnbound();
+    try {
+      for (const round of ['first', 'kept']) {
+        for (const [country, address, place] of viewers) expect([round, country, await lookUp('dig', unbound.port, own, `+subnet=${subnetOf(address)}`)]).toEqual([round, country, addressOf(place)]);
+      }
+    } finally {
+      await unbound.close();
+    }
+  }, 60_000);
+
+  testWith('curl', 'dig')('curl follows the redirect to the nearest edge', async () => {
+    const start = `http://${own}:${router.httpPort}/a/curl?x=1`;
+    const at = (name: string, port: number | string, address: string): readonly string[] => ['--resolve', `${name}:${port}:${address}`];
+    const ways = at(own, router.httpPort, '127.0.0.1');
+    const to = new URL(await run('curl', '-s', '-o', path.join(dir, 'unread'), '-w', '%{redirect_url}', ...ways, start));
+    // As its resolver would do it.
+    const address = await lookUp('dig', router.dnsPort, to.hostname);
+    expect(address).toBe(addressOf('tokyo'));
+    expect(await run('curl', '-sL', '-w', ' from %{remote_ip}', ...ways, ...at(to.hostname, to.port, address), start)).toBe(`content of /a/curl from ${address}`);
+  });
 });
 
 test('people are told which edge and why', async () => {

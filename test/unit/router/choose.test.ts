@@ -1,7 +1,8 @@
 // Which edges viewers are sent to: nearest, fit, and as few moved as possible when something changes.
 import { placeOfCountry } from '../../../src/geo/places';
 import { homeScore } from '../../../src/base/rendezvous';
-import { rank, together, type Candidate, type Standing } from '../../../src/router/choose';
+import { rank, Ranking, type Candidate, type Standing } from '../../../src/router/choose';
+import { seededRandom } from '../../fixtures/random';
 import { edgeAt } from '../../fixtures/router';
 
 const [frankfurt, virginia, tokyo, saoPaulo, sydney] = [edgeAt('FRA50-P1'), edgeAt('IAD50-P1'), edgeAt('NRT50-P1'), edgeAt('GRU50-P1'), edgeAt('SYD50-P1')];
@@ -21,7 +22,7 @@ test('nobody is left out', () => {
   expect(ranked).toHaveLength(world.length);
   expect(ranked[0]).toMatchObject({ edge: { pop: 'FRA50-P1' }, standing: 'down' });
   expect(rank([], from('DE'))).toEqual([]);
-  expect(together([], 2)).toEqual([]);
+  expect(new Ranking([], from('DE')).together('k', 2)).toEqual([]);
 });
 
 test.each<[string, Partial<Candidate>, Standing]>([
@@ -95,9 +96,27 @@ test('loads of one place are one load: a busy hall does not chase away its keys'
 });
 
 test('those offered together are of one place and equally fit', () => {
-  const ranked = rank([hall(1), hall(2), hall(3, { health: 'down' }), virginia], from('DE'));
-  expect(together(ranked, 5).map(({ edge }) => edge.id).sort()).toEqual(['fra-1', 'fra-2']);
-  expect(together(ranked, 1)).toHaveLength(1);
+  const ranking = new Ranking([hall(1), hall(2), hall(3, { health: 'down' }), virginia], from('DE'));
+  expect(ranking.together('k', 5).map(({ edge }) => edge.id).sort()).toEqual(['fra-1', 'fra-2']);
+  expect(ranking.together('k', 1)).toHaveLength(1);
+});
+
+test('those offered together are the first of all and those of its place, whatever the fleet', () => {
+  const random = seededRandom('edges offered together');
+  const pops = ['FRA50', 'CDG50', 'IAD50', 'NRT50', 'LOC50'];
+  for (let round = 0; round < 500; round += 1) {
+    const edges = Array.from({ length: 1 + random.below(12) }, (_, i) => edgeAt(`${random.pick(pops)}-P${i}`, {
+      id: `e${i}`, load: random.below(11) / 10, capacity: 1 + random.below(3), isDraining: random.below(6) === 0, health: random.pick(['up', 'up', 'cut-off', 'down']),
+    }));
+    const wish = { viewer: random.pick([null, placeOfCountry('DE'), placeOfCountry('JP')]), key: `k${random.below(50)}`, priceClass: random.pick(['100', 'all'] as const) };
+    const ranked = rank(edges, wish);
+    const [best] = ranked;
+    const placeOf = (pop: string): string => pop.split('-')[0] as string;
+    const expected = ranked.filter(({ edge, standing }) => standing === best?.standing && placeOf(edge.pop) === placeOf(best.edge.pop));
+    const ranking = new Ranking(edges, wish);
+    // Once more: what is kept of the first answer must not change the second.
+    for (const countMax of [2, 2, 99]) expect([random.seed, round, ranking.together(wish.key, countMax)]).toEqual([random.seed, round, expected.slice(0, countMax)]);
+  }
 });
 
 test('the order does not depend on the order of the list', () => {

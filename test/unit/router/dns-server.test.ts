@@ -11,7 +11,7 @@ import { RateLimit } from '../../../src/router/rate-limit';
 import { seededRandom } from '../../fixtures/random';
 import { queryBytes } from '../../fixtures/router';
 
-const answers: Reply['answers'] = Array.from({ length: 60 }, (_, i) => ({ type: 'A' as const, name: 'a.test', class: 'IN' as const, ttl: 1, data: `192.0.2.${i}` }));
+const answers: Reply['answers'] = Array.from({ length: 60 }, (_, i) => ({ type: 'A' as const, name: 'a.test', ttl: 1, data: `192.0.2.${i}` }));
 const servers: Service[] = [];
 afterEach(async () => { for (const server of servers.splice(0)) await server.close(); });
 

@@ -104,6 +104,23 @@ describe('the settler', () => {
     expect(database.settled).toEqual([5]);
   });
 
+  test('after the database was away, nodes of other workers are awaited as well', async () => {
+    database.rows.set('b', row('b', 3));
+    database.failing = true;
+    settler.changed(state('a', 9));
+    await settler.idle();
+    // Nobody has written down yet that it is still there.
+    database.rows.set('b', row('b', 3, { live: false }));
+    database.failing = false;
+    settler.settle();
+    await settler.idle();
+    expect(database.settled).toEqual([3]);
+    database.rows.set('b', row('b', 9));
+    settler.settle();
+    await settler.idle();
+    expect(database.settled).toEqual([3, 9]);
+  });
+
   test('what was newer than a failed write is not overwritten by it', async () => {
     database.failing = true;
     settler.changed(state('a', 5));

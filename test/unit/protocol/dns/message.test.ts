@@ -1,19 +1,24 @@
 // DNS messages: what is read is what was sent, what is odd is refused, what is written another implementation reads.
 import packet from 'dns-packet';
-import { httpsRecordData, queryBytesMax, rcodes, readQuery, truncatedReply, udpLimitOf, writeRefusal, writeReply, type Reply } from '../../../../src/protocol/dns/message';
+import { queryBytesMax, rcodes, readQuery, truncatedReply, udpLimitOf, writeRefusal, writeReply, type Reply } from '../../../../src/protocol/dns/message';
+import { httpsRecordData } from '../../../../src/protocol/dns/records';
 import { seededRandom } from '../../../fixtures/random';
 import { query, queryBytes, scopeOf } from '../../../fixtures/router';
 
 const reply = (changes: Partial<Reply> = {}): Reply => ({ rcode: 0, authoritative: true, answers: [], authorities: [], additionals: [], scopeBits: 0, ...changes });
-const a = (data: string): Reply['answers'][number] => ({ type: 'A', name: 'a.test', class: 'IN', ttl: 20, data });
+const a = (data: string): Reply['answers'][number] => ({ type: 'A', name: 'a.test', ttl: 20, data });
 
 test('a query is read whole', () => {
   expect(readQuery(queryBytes('WwW.Example.TEST', { type: 'AAAA', id: 0xabcd }))).toEqual({
-    kind: 'query', query: { id: 0xabcd, recursionDesired: true, name: 'WwW.Example.TEST', nameLower: 'www.example.test', type: 'AAAA', class: 'IN', edns: null },
+    kind: 'query', query: {
+      id: 0xabcd, recursionDesired: true, name: 'WwW.Example.TEST', nameLower: 'www.example.test', type: 'AAAA', class: 'IN', edns: null,
+      question: Buffer.from('\x03WwW\x07Example\x04TEST\0\0\x1c\0\x01', 'latin1'),
+    },
   });
   expect(query('a.test', { edns: { udpBytes: 4096 } }).edns).toEqual({ udpBytes: 4096, version: 0, subnet: null });
   expect(query('a.test', { edns: { udpBytes: 100 } }).edns?.udpBytes).toBe(512);
-  expect(query('a.test', { type: 'UNKNOWN_65' }).type).toBe('UNKNOWN_65');
+  expect(query('a.test', { type: 'UNKNOWN_65' }).type).toBe('HTTPS');
+  expect(query('a.test', { type: 'UNKNOWN_9999', class: 'CH' })).toMatchObject({ type: 'TYPE9999', class: 'CLASS3' });
   expect(query('.', { type: 'NS' }).name).toBe('');
 });
 
