@@ -44,7 +44,7 @@ export async function lastingPort() {
 }
 
 /** A fresh database: on the server of DATABASE_URL, else an embedded one below `dir`. */
-async function freshDatabase(dir) {
+export async function freshDatabase(dir) {
   const server = process.env.DATABASE_URL ?? '';
   if (server === '') {
     const { startEmbeddedPostgres } = product('store/embedded');

@@ -2,7 +2,7 @@
 // Entry of every process: the argument names it; it is built, run, and closed on a signal.
 import { randomBytes } from 'node:crypto';
 import { systemClock } from './base/clock';
-import { apiUrlOf, readConfig, secretsOf, type Config } from './base/config';
+import { apiUrlOf, natsAccessOf, readConfig, secretsOf, type Config } from './base/config';
 import { Fault } from './base/fault';
 import { createLog, type Log } from './base/log';
 import { Sealer, storedKeysPurpose } from './base/sealed';
@@ -31,7 +31,7 @@ async function start(role: Role, config: Config, log: Log): Promise<Service> {
       return withStore(store, async () => {
         const { workerTlsCertificate: certificate, workerTlsKey: key, workerTlsNames: names } = config;
         const tls = await tlsOf({ certificate, key, names }, 'worker', store, config, log);
-        const worker = await (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version, tls });
+        const worker = await (await import('./worker/worker.js')).startWorker({ config, store, log, clock, version, tls, nats: natsAccessOf(config) });
         return { close: () => closeAll([...(tls === null ? [] : [tls]), worker]) };
       });
     }

@@ -41,6 +41,10 @@ export const settings = {
   workerTlsNames: { name: 'EDGEFRONT_WORKER_TLS_NAMES', kind: 'text', unit: 'name, …', default: null, meaning: 'instead of the two above: names and addresses of the worker, for which this installation\'s authority issues a certificate' },
   workerCa: { name: 'EDGEFRONT_WORKER_CA', kind: 'text', unit: 'path', default: null, meaning: 'root certificates (PEM) by which a node knows the worker, read anew whenever it connects; unset: those that Node.js comes with' },
   workerUrl: { name: 'EDGEFRONT_WORKER_URL', kind: 'text', unit: 'URL, …', default: null, meaning: 'where a node finds a worker; with several, one of them, and the next when it is lost; `wss://…` where they have TLS; unset: on this machine' },
+  natsUrl: { name: 'EDGEFRONT_NATS_URL', kind: 'text', unit: 'URL, …', default: null, meaning: 'servers of NATS JetStream over which workers tell nodes what to serve, e.g. `tls://nats.example.net:4222`; workers go on taking nodes on their own sockets; unset: only there' },
+  natsCredentials: { name: 'EDGEFRONT_NATS_CREDENTIALS', kind: 'text', unit: 'path', default: null, meaning: 'file with the seed of an nkey, or a .creds file, by which NATS knows this process; mode 0600' },
+  natsCa: { name: 'EDGEFRONT_NATS_CA', kind: 'text', unit: 'path', default: null, meaning: 'file with the root certificates by which NATS is known; unset: those of Node.js' },
+  natsReplicas: { name: 'EDGEFRONT_NATS_REPLICAS', kind: 'integer', unit: 'servers', default: '1', min: 1, max: 5, meaning: 'on how many servers of a NATS cluster the streams are kept; workers make them so' },
   edges: { name: 'EDGEFRONT_EDGES', kind: 'integer', unit: 'edges', default: '1', min: 1, max: 64, meaning: 'how many edges `all` starts' },
   domain: { name: 'EDGEFRONT_DOMAIN', kind: 'text', unit: 'domain', default: 'cloudfront.localhost', meaning: 'distributions are `d<13 characters>.<domain>`, streaming ones `s<13 characters>.<domain>`' },
   accessKeyId: { name: 'EDGEFRONT_ACCESS_KEY_ID', kind: 'text', unit: '', default: null, meaning: 'first administrator; unset: made at first start, kept in the data directory (mode 0600), printed by `all`' },
@@ -99,6 +103,17 @@ type ValueOf<S> = S extends { kind: 'integer' } ? number
   : S extends { kind: 'choice'; choices: readonly (infer Choice)[] } ? Choice
   : S extends { default: null } ? string | null
   : string;
+
+export interface NatsSettings {
+  /** `nats://host:port` or `tls://host:port`; any of them will do. */
+  readonly servers: readonly string[];
+  /** File with the seed of an nkey, or a .creds file; null: the server asks for nothing. */
+  readonly credentials: string | null;
+  /** File with the authorities that the server's certificate may be from; null: those that Node.js knows. */
+  readonly authorities: string | null;
+  /** On how many servers of a cluster each stream is kept. */
+  readonly replicas: number;
+}
 
 /** The settings of one process, read once at start; values are checked, defaults filled in. */
 export type Config = { readonly [K in SettingKey]: ValueOf<(typeof settings)[K]> };
@@ -212,6 +227,13 @@ export function workerUrlsOf(config: Config): readonly string[] {
   const scheme = config.workerTlsCertificate === null && config.workerTlsNames === null ? 'ws' : 'wss';
   if (config.workerUrl === null) return [`${scheme}://${authority(reachable(config.bind), config.workerPort)}`];
   return config.workerUrl.split(',').map((text) => text.trim());
+}
+
+/** How NATS is reached; null: it is not used. */
+export function natsAccessOf(config: Pick<Config, 'natsUrl' | 'natsCredentials' | 'natsCa' | 'natsReplicas'>): NatsSettings | null {
+  if (config.natsUrl === null) return null;
+  const servers = config.natsUrl.split(',').map((text) => text.trim());
+  return { servers, credentials: config.natsCredentials, authorities: config.natsCa, replicas: config.natsReplicas };
 }
 
 /** Where the API listens, as a client on this machine writes it. */

@@ -1,7 +1,7 @@
 // The edge process: takes sites and purges from the worker, serves viewers over HTTP and RTMP, caches, and asks origins.
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { addressesOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
+import { addressesOf, natsAccessOf, rangesOf, workerUrlsOf, type Config } from '../base/config';
 import { codeOf, Fault, messageOf } from '../base/fault';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
@@ -9,11 +9,11 @@ import { closeAll, type Service } from '../base/service';
 import { version } from '../base/version';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import { startChannel } from '../snapshot/channel';
 import type { NodeApply, SiteRefusal } from '../snapshot/follower';
 import type { CertificateSite, Purge, Site, SiteTls, StreamingSite } from '../snapshot/site';
 import { nodeCredential } from '../snapshot/enrolment';
 import { FleetKeys } from '../snapshot/fleet-keys';
-import { startSubscriber } from '../snapshot/subscriber';
 import { AccessLog } from './access-log/access-log';
 import { BucketStore, FolderStore } from './access-log/log-store';
 import { streamingHeader, streamingLine, type StreamingEvent } from './access-log/streaming-line';
@@ -122,8 +122,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
       bind: config.bind, port: config.rtmpPort, findSite: (host) => sites.findStreaming(host), keysOf: (site) => keysFor(sites, site), record, media, log, clock, addressConnectionsMax: config.rtmpAddressConnectionsMax,
     });
     started.push(rtmp);
-    started.push(await startSubscriber({
-      workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
+    started.push(await startChannel({
+      nats: natsAccessOf(config), workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
       credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position),
       takePeers: (edges) => tier.peers.take(edges),

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock';
-import { workerUrlsOf, type Config } from '../base/config';
+import { natsAccessOf, workerUrlsOf, type Config } from '../base/config';
 import { loadMeter } from '../base/load-meter';
 import type { Log } from '../base/log';
 import { closeAll, type Service } from '../base/service';
@@ -10,8 +10,8 @@ import { version } from '../base/version';
 import { WatchedFile } from '../base/watched-file';
 import { GeoDatabase } from '../geo/geo';
 import { situationOf } from '../geo/situation';
+import { startChannel } from '../snapshot/channel';
 import { nodeCredential } from '../snapshot/enrolment';
-import { startSubscriber } from '../snapshot/subscriber';
 import { startDnsServer } from './dns-server';
 import { Fleet } from './fleet';
 import { startRouterHttp } from './http-server';
@@ -57,8 +57,8 @@ export async function startRouter({ config, clock, log }: RouterParts): Promise<
     if (networks !== null) started.push(networks);
     const routes = new RouteTable();
     const fleet = new Fleet(config.dataDir, log);
-    const subscriber = await startSubscriber({
-      workerUrls: workerUrlsOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
+    const subscriber = await startChannel({
+      nats: natsAccessOf(config), workerUrls: workerUrlsOf(config), version, role: 'router', pop: config.pop, addresses: [], situation: situationOf(config), load: loadMeter(),
       credential, workerCa: config.workerCa, dir, log, clock, apply: routes, takeFleet: (edges) => fleet.take(edges),
     });
     started.push(subscriber);

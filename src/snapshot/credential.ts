@@ -8,6 +8,8 @@ import { nodeAudience, tokenLifeS, fleetKeysPurpose, workerAudience, type FleetK
 const clockToleranceS = 60;
 
 export interface NodeCredential {
+  /** By the fleet's secret, or by a key of its own. */
+  readonly kind: 'shared' | 'enrolled';
   /** Unique in the fleet. */
   readonly node: string;
   /** Root certificate by which the worker is known; null: nothing was said of it. */
@@ -27,7 +29,7 @@ export function sharedCredential(node: string, secrets: readonly [string, ...str
   const [secret] = secrets;
   const keeper = new Sealer(secrets, fleetKeysPurpose);
   return {
-    node, keeper, authority: null,
+    kind: 'shared', node, keeper, authority: null,
     bearer: () => sign({}, secret, { algorithm: 'HS256', audience: nodeAudience, subject: node, expiresIn: tokenLifeS }),
     check: ({ proof }, nonce) => {
       try {
@@ -47,7 +49,7 @@ export function sharedCredential(node: string, secrets: readonly [string, ...str
  */
 export function enrolledCredential({ node, privateKey, authority }: { readonly node: string; readonly privateKey: string; readonly authority: string | null }): NodeCredential {
   return {
-    node, authority, keeper: new Sealer(privateKey, fleetKeysPurpose),
+    kind: 'enrolled', node, authority, keeper: new Sealer(privateKey, fleetKeysPurpose),
     bearer: () => sign({}, privateKey, { algorithm: 'ES256', audience: nodeAudience, subject: node, expiresIn: tokenLifeS }),
     check: () => {},
     keysIn: ({ keys }) => keys,

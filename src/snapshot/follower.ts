@@ -72,17 +72,22 @@ export class Follower {
   private readonly journal: Journal;
   private readonly digested = new StateDigest();
   /** On disk; `journal.remembered.seq` is what is in force. */
-  durableSeq: number;
+  private durableSeq: number;
+  private durableEpoch: string | null;
 
   constructor(private readonly options: FollowerOptions) {
     this.journal = Journal.open(options.dir, options.log);
     const { seq, sites, epoch } = this.journal.remembered;
     this.durableSeq = seq;
+    this.durableEpoch = this.journal.remembered.epoch;
     for (const site of sites.values()) this.digested.put(site);
     options.apply.restore([...sites.values()], seq, epoch);
   }
 
-  get epoch(): string | null { return this.journal.remembered.epoch; }
+  /** What is on disk, of which history. */
+  get durable(): { readonly epoch: string | null; readonly seq: number } { return { epoch: this.durableEpoch, seq: this.durableSeq }; }
+
+  get epochInForce(): string | null { return this.journal.remembered.epoch; }
 
   refusals(): readonly Refused[] { return boundedRefusals(this.journal.remembered.refusals.values()); }
 
@@ -139,11 +144,12 @@ export class Follower {
 
   /** @returns the seq that is on disk now */
   async persist(): Promise<number> {
-    const { seq } = this.journal.remembered;
+    const { epoch, seq } = this.journal.remembered;
     // First: a purge that the journal says came must not be missing beside what it covers.
     await this.options.apply.settled?.();
     await this.journal.flush();
     this.durableSeq = seq;
+    this.durableEpoch = epoch;
     return seq;
   }
 

@@ -57,6 +57,11 @@ export class NodeGate {
     }
   }
 
+  /** The fleet's keys for whoever knows a secret of the fleet's, once for each secret. */
+  keysForHolders(keys: readonly string[]): readonly FleetKeysMessage[] {
+    return this.parts.secrets.map((secret) => ({ type: 'keys', keys: sealedUnder(secret, keys) }));
+  }
+
   /** @throws Fault `too-many-attempts` when an address failed too often of late */
   throttle(address: string): void {
     if (!this.attempts.allows(address, this.parts.clock.monotonicMs())) throw new Fault('too-many-attempts', 'peer', 'too many attempts failed');
@@ -78,8 +83,7 @@ export class NodeGate {
     const secret = this.parts.secrets.find((one) => isBy(token, one)) ?? this.parts.secrets[0];
     if (secret === undefined) throw new Fault('bad-token', 'peer', `no node ${node} has enrolled`);
     check(token, secret, 'HS256');
-    const sealer = new Sealer(secret, fleetKeysPurpose);
-    const sealed = (keys: readonly string[]): readonly string[] => keys.map((key) => sealer.seal(key, fleetKeysPurpose));
+    const sealed = (keys: readonly string[]): readonly string[] => sealedUnder(secret, keys);
     return {
       node, key: null,
       welcome: (nonce, keys) => ({
@@ -88,6 +92,11 @@ export class NodeGate {
       keysMessage: (keys) => ({ type: 'keys', keys: sealed(keys) }),
     };
   }
+}
+
+function sealedUnder(secret: string, keys: readonly string[]): readonly string[] {
+  const sealer = new Sealer(secret, fleetKeysPurpose);
+  return keys.map((key) => sealer.seal(key, fleetKeysPurpose));
 }
 
 function tokenOf(request: IncomingMessage): string {

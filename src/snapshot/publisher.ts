@@ -50,7 +50,6 @@ export type CaughtUp = () => Promise<void>;
 
 /** Delivers a snapshot's changes. Another engine (a message broker, say) is another implementation. */
 export interface Publisher extends Service {
-  readonly port: number;
   /** The snapshot has moved on: every node is told, each at its own pace. */
   publish(): void;
   /** Nodes are told, now and when they come, each what is for its role, unless it is what they were told last. */
@@ -61,6 +60,12 @@ export interface Publisher extends Service {
   recheck(keys: ReadonlyMap<string, string>): void;
   /** Nodes connected now. */
   nodes(): readonly NodeState[];
+  /** Sites that it cannot deliver to anybody. */
+  refusals(): readonly Refused[];
+}
+
+export interface WebSocketPublisher extends Publisher {
+  readonly port: number;
 }
 
 export interface WebSocketPublisherOptions {
@@ -374,7 +379,7 @@ function refuse(socket: Duplex, status: string): void {
  * Starts to take nodes.
  * @throws Fault `port-in-use`, `cannot-listen`
  */
-export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<Publisher> {
+export async function startWebSocketPublisher(options: WebSocketPublisherOptions): Promise<WebSocketPublisher> {
   const fleet = new Fleet(options);
   const server = createOperatorServer(options.tls, { headersTimeout: helloTimeoutMs, requestTimeout: helloTimeoutMs, maxHeaderSize: 16 * 1024 }, options.others);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: fromNodeBytesMax, perMessageDeflate: false, clientTracking: false });
@@ -409,6 +414,7 @@ export async function startWebSocketPublisher(options: WebSocketPublisherOptions
     tellKeys: () => fleet.tellKeys(),
     recheck: (keys) => fleet.recheck(keys),
     nodes: () => fleet.states(),
+    refusals: () => [],
     close: () => closing ??= close(),
   };
 }

@@ -22,6 +22,16 @@ function textsOf(site: EdgeSite): Texts {
   return { edge: JSON.stringify(site), router: route === null ? null : JSON.stringify(route) };
 }
 
+/** What one role must be told to come from one seq to another, as texts. */
+export interface Changed {
+  readonly to: number;
+  readonly upserts: readonly SiteText[];
+  readonly removals: readonly string[];
+  readonly purges: readonly string[];
+}
+
+export interface SiteText { readonly id: string; readonly text: string }
+
 interface SharedDelta { readonly from: number; readonly to: number; readonly frames: readonly Buffer[] }
 
 export class Snapshot {
@@ -96,6 +106,23 @@ export class Snapshot {
       if ((this.entries[middle]?.seq ?? Infinity) > seq) high = middle; else low = middle + 1;
     }
     return low;
+  }
+
+  /** Everything there is now; lazily. */
+  *siteTexts(role: NodeRole): Generator<SiteText> {
+    for (const [id, { [role]: text }] of this.texts) if (text !== null) yield { id, text };
+  }
+
+  /** What changed after `from`. */
+  changed(role: NodeRole, from: number): Changed {
+    const { sites, purges } = this.changedAfter(from);
+    const upserts: SiteText[] = [];
+    const removals: string[] = [];
+    for (const id of sites) {
+      const text = this.texts.get(id)?.[role];
+      if (text === undefined) removals.push(id); else if (text !== null) upserts.push({ id, text });
+    }
+    return { to: this.seq, upserts, removals, purges: role === 'router' ? [] : purges };
   }
 
   /** Everything, as frames; lazily, for one node at its own pace. Sites that change meanwhile are sent again as changes. */

@@ -17,9 +17,8 @@ import {
   type Ack, type FleetEdge, type FleetKeysMessage, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge, type Welcome,
 } from './wire';
 
-export interface SubscriberOptions {
-  /** Workers of the fleet; any of them will do. */
-  readonly workerUrls: readonly string[];
+/** A node, whichever way it follows its fleet. */
+export interface NodeOptions {
   readonly role: NodeRole;
   readonly pop: string;
   /** Where viewers reach it, as `http://host:port`. */
@@ -32,8 +31,6 @@ export interface SubscriberOptions {
   /** Edges only: the same for them. */
   readonly takePeers?: (edges: readonly PeerEdge[]) => void;
   readonly version?: string;
-  /** File with the root certificates by which the worker is known; null: the credential's, else those of Node.js. */
-  readonly workerCa: string | null;
   readonly credential: NodeCredential;
   /** Edges only: where the fleet's keys are kept. */
   readonly fleetKeys?: FleetKeys;
@@ -42,6 +39,13 @@ export interface SubscriberOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly apply: NodeApply;
+}
+
+export interface SubscriberOptions extends NodeOptions {
+  /** Workers of the fleet; any of them will do. */
+  readonly workerUrls: readonly string[];
+  /** File with the root certificates by which the worker is known; null: the credential's, else those of Node.js. */
+  readonly workerCa: string | null;
 }
 
 export interface Subscriber extends Service {
@@ -126,8 +130,8 @@ class Link {
     // Without keys nothing that was sealed can be used: all of it is to come again.
     const known = fleetKeys === undefined || fleetKeys.all.length > 0;
     const hello: Hello = {
-      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: known ? this.follower.epoch : null,
-      ackedSeq: known ? this.follower.durableSeq : 0, refusals: this.follower.refusals(), nonce: this.nonce,
+      type: 'hello', node, role, pop, addresses, ...situation, version: version ?? 'unknown', epoch: known ? this.follower.durable.epoch : null,
+      ackedSeq: known ? this.follower.durable.seq : 0, refusals: this.follower.refusals(), nonce: this.nonce,
     };
     this.socket.send(JSON.stringify(hello));
   }
@@ -159,7 +163,7 @@ class Link {
     this.options.credential.check(message, this.nonce);
     this.enter('following');
     this.takeKeys(message);
-    this.options.log.info('worker-connected', { seq: this.follower.durableSeq });
+    this.options.log.info('worker-connected', { seq: this.follower.durable.seq });
   }
 
   /** Before anything that is sealed under them. */
@@ -214,6 +218,24 @@ export function redialDelayMs(failures: number, random: number): number {
 }
 
 /**
+ * Takes the node's directory and restores what is in it (`apply.restore`).
+ * @throws Fault `bad-setting`, `data-dir-in-use`, `data-dir-broken`
+ */
+export function openNode(options: NodeOptions): Service & { readonly follower: Follower } {
+  if (!/^[\x21-\x7e]{1,255}$/.test(options.credential.node)) {
+    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.credential.node}"`);
+  }
+  const lock = lockDir(options.dir, options.clock.nowMs());
+  try {
+    const follower = new Follower(options);
+    return { follower, close: () => follower.close().finally(() => lock.release()) };
+  } catch (thrown) {
+    lock.release();
+    throw thrown;
+  }
+}
+
+/**
  * Restores what is on disk (`apply.restore`), then follows the worker until closed, dialing again whenever it is lost.
  * @throws Fault `data-dir-in-use`, `data-dir-broken`
  */
@@ -222,19 +244,10 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
   if (wrong !== undefined) {
     throw new Fault('bad-setting', 'machine', `EDGEFRONT_WORKER_URL must be a ws:// or wss:// URL, or several with commas between, not "${wrong}"`);
   }
-  if (!/^[\x21-\x7e]{1,255}$/.test(options.credential.node)) {
-    throw new Fault('bad-setting', 'machine', `EDGEFRONT_NODE must be 1 to 255 printable characters without spaces, not "${options.credential.node}"`);
-  }
   const urls = options.workerUrls;
   assert(urls.length > 0, 'a node has a worker to dial');
-  const lock = lockDir(options.dir, options.clock.nowMs());
-  let follower: Follower;
-  try {
-    follower = new Follower(options);
-  } catch (thrown) {
-    lock.release();
-    throw thrown;
-  }
+  const opened = openNode(options);
+  const { follower } = opened;
   const stop = new AbortController();
   let link: Link | null = null;
   const follow = async (): Promise<void> => {
@@ -259,11 +272,11 @@ export async function startSubscriber(options: SubscriberOptions): Promise<Subsc
     stop.abort();
     link?.leave();
     await following;
-    await follower.close().finally(() => lock.release());
+    await opened.close();
   };
   let closing: Promise<void> | undefined;
   return {
-    status: () => ({ connected: link?.following ?? false, seq: follower.durableSeq }),
+    status: () => ({ connected: link?.following ?? false, seq: follower.durable.seq }),
     close: () => closing ??= close(),
   };
 }

@@ -10,6 +10,9 @@ import type { Log } from '../base/log';
 import { Sealer, storedKeysPurpose } from '../base/sealed';
 import type { ServerTls } from '../base/server-tls';
 import type { Service } from '../base/service';
+import { together } from '../snapshot/channel';
+import type { NatsAccess } from '../snapshot/nats/nats';
+import { startNatsPublisher } from '../snapshot/nats/nats-publisher';
 import { NodeGate } from '../snapshot/node-gate';
 import { startWebSocketPublisher, type NodeState, type NodeWatch, type Publisher } from '../snapshot/publisher';
 import type { NodeSighting, Store } from '../store/store';
@@ -28,6 +31,8 @@ export interface WorkerParts {
   readonly version?: string;
   /** Left out: the nodes' channel is in the clear. */
   readonly tls?: ServerTls | null;
+  /** Left out: nodes come over the worker's sockets only. */
+  readonly nats?: NatsAccess | null;
 }
 
 const heartbeatMsMax = 1_000;
@@ -49,9 +54,12 @@ class RunningWorker {
     private readonly settler: Settler,
     private readonly publisher: Publisher,
     private readonly renewKeys: () => Promise<void>,
-    private readonly id: string,
+    private readonly port: number,
     private readonly teller: string,
   ) {}
+
+  /** Several may run on one machine. */
+  private get id(): string { return `worker-${hostname()}-${this.port}`; }
 
   start(): void {
     const { nodeLostMs, changeRetentionS } = this.parts.config;
@@ -80,8 +88,8 @@ class RunningWorker {
   private ownRow(): NodeSighting {
     const { config, version } = this.parts;
     return {
-      id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.publisher.port}`], version: version ?? 'unknown',
-      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: this.delivery.refusals, place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0,
+      id: this.id, role: 'worker', pop: config.pop, addresses: [`${(this.parts.tls ?? null) === null ? 'ws' : 'wss'}://${config.bind}:${this.port}`], version: version ?? 'unknown',
+      connected: true, ackedSeq: this.delivery.snapshot.seq, refusals: [...this.delivery.refusals, ...this.publisher.refusals()], place: null, region: 'all', capacity: 1, load: 0, digest: null, seenAgoMs: 0,
     };
   }
 
@@ -118,21 +126,24 @@ export async function startWorker(parts: WorkerParts): Promise<Service & { reado
   };
   const reading = new LogReading({ delivery, changes: store.changes, changePollMs: config.changePollMs, log });
   const gate = new NodeGate({ secrets: secretsOf(config, 'nodeSecret'), keyOf: (node) => store.enrolments.keyOf(node), clock });
-  const publisher = await startWebSocketPublisher({
-    snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, nodeLostMs: config.nodeLostMs, watch, clock, log,
-    gate, fleetKeys: () => ring.all, others: enrolmentHandler({ store, gate, log }),
+  const shared = { snapshot: delivery.snapshot, caughtUp: () => reading.caughtUp(), nodeLostMs: config.nodeLostMs, watch, clock, log };
+  const sockets = await startWebSocketPublisher({
+    ...shared, bind: config.bind, port: config.workerPort, tls: parts.tls ?? null, gate, fleetKeys: () => ring.all, others: enrolmentHandler({ store, gate, log }),
   });
+  const access = parts.nats ?? null;
+  const publisher = access === null ? sockets : together([sockets, startNatsPublisher({
+    ...shared, access, worker: teller, retentionS: config.changeRetentionS, keysMessages: () => gate.keysForHolders(ring.all),
+  })]);
   tellKeys = () => publisher.tellKeys();
-  // Several may run on one machine.
-  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, `worker-${hostname()}-${publisher.port}`, teller);
+  const worker = new RunningWorker(parts, delivery, reading, settler, publisher, renew, sockets.port, teller);
   await reading.start(() => publisher.publish());
   worker.start();
   await worker.beat();
-  log.info('worker-ready', { port: publisher.port, sites: delivery.snapshot.size, seq: delivery.snapshot.seq });
+  log.info('worker-ready', { port: sockets.port, sites: delivery.snapshot.size, seq: delivery.snapshot.seq });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     stopping = true;
     await worker.stop();
   };
-  return { port: publisher.port, close: () => closing ??= close() };
+  return { port: sockets.port, close: () => closing ??= close() };
 }

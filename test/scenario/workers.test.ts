@@ -33,7 +33,7 @@ afterAll(async () => {
 async function startWorkerProcess(port: number): Promise<ChildProcess> {
   const child = spawn(process.execPath, [main, 'worker'], {
     env: {
-      ...process.env, DATABASE_URL: database.url, EDGEFRONT_WORKER_PORT: String(port), EDGEFRONT_NODE_SECRET: nodeSecret, EDGEFRONT_NODE_LOST_MS: String(nodeLostMs), EDGEFRONT_LOG_LEVEL: 'warn',
+      ...process.env, DATABASE_URL: database.url, EDGEFRONT_WORKER_PORT: String(port), EDGEFRONT_NODE_SECRET: nodeSecret, EDGEFRONT_SECRETS_KEY: nodeSecret, EDGEFRONT_NODE_LOST_MS: String(nodeLostMs), EDGEFRONT_LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -9,61 +9,35 @@ import { systemClock } from '../../../src/base/clock';
 import { silentLog } from '../../../src/base/log';
 import { sharedCredential } from '../../../src/snapshot/credential';
 import { NodeGate } from '../../../src/snapshot/node-gate';
-import { startWebSocketPublisher, type NodeState, type Publisher } from '../../../src/snapshot/publisher';
+import { startWebSocketPublisher, type WebSocketPublisher } from '../../../src/snapshot/publisher';
 import { Snapshot } from '../../../src/snapshot/snapshot';
 import { redialDelayMs, startSubscriber } from '../../../src/snapshot/subscriber';
 import { deltaFrame, fromNodeBytesMax, fullFrame, workerAudience } from '../../../src/snapshot/wire';
+import { channelContract, TestWorker, type PublisherParts } from '../../fixtures/channel-contract';
 import { MemoryNode, RawNode, nodeSecret, nodeToken, nowhere, startNode, until, type FleetNode } from '../../fixtures/fleet';
 import { site } from '../../fixtures/site';
 
-class Worker {
-  readonly states = new Map<string, NodeState>();
-  readonly left: string[] = [];
-  /** What reading the log to its end brings. */
-  caughtUp: () => Promise<void> = () => Promise.resolve();
-  publisher!: Publisher;
-  private constructor(readonly snapshot: Snapshot) {}
+type Worker = TestWorker<WebSocketPublisher>;
 
-  static async start(snapshot = new Snapshot('epoch-1', 0, 0), port = 0, nodeLostMs = 60_000): Promise<Worker> {
-    const worker = new Worker(snapshot);
-    worker.publisher = await startWebSocketPublisher({
-      snapshot, caughtUp: () => worker.caughtUp(), bind: '127.0.0.1', port, tls: null, gate: new NodeGate({ secrets: [nodeSecret], keyOf: async () => null, clock: systemClock }), fleetKeys: () => ['key'], others: (_request, response) => response.end(), nodeLostMs, clock: systemClock, log: silentLog,
-      watch: { changed: (node) => worker.states.set(node.id, node), left: (id) => worker.left.push(id) },
-    });
-    return worker;
-  }
+const startPublisher = (parts: PublisherParts, port = 0, nodeLostMs = 60_000): Promise<WebSocketPublisher> => startWebSocketPublisher({
+  ...parts, bind: '127.0.0.1', port, tls: null, gate: new NodeGate({ secrets: [nodeSecret], keyOf: async () => null, clock: systemClock }), fleetKeys: () => ['key'],
+  others: (_request, response) => response.end(), nodeLostMs, clock: systemClock, log: silentLog,
+});
+const startWorker = (snapshot?: Snapshot, port?: number, nodeLostMs?: number): Promise<Worker> =>
+  TestWorker.start((parts) => startPublisher(parts, port, nodeLostMs), snapshot);
 
-  get port(): number { return this.publisher.port; }
-
-  put(id: string, filler = 0): number {
-    const seq = this.snapshot.seq + 1;
-    this.snapshot.put(site({ id, seq, defaultRootObject: 'x'.repeat(filler) }), seq);
-    return this.tell(seq);
-  }
-
-  purge(id: string): number {
-    const seq = this.snapshot.seq + 1;
-    this.snapshot.purge({ seq, site: id, paths: ['/*'], tags: [] });
-    return this.tell(seq);
-  }
-
-  remove(id: string): number {
-    const seq = this.snapshot.seq + 1;
-    this.snapshot.remove(id, seq);
-    return this.tell(seq);
-  }
-
-  private tell(seq: number): number {
-    this.snapshot.advance(seq);
-    this.publisher.publish();
-    return seq;
-  }
-
-  acked(...nodes: readonly string[]): Promise<void> {
-    const { seq } = this.snapshot;
-    return until(() => nodes.every((id) => this.states.get(id)?.ackedSeq === seq), `ack of ${seq} by ${nodes.join()}`);
-  }
-}
+describe('over sockets', () => {
+  // Each worker listens where the one before it did.
+  let port = 0;
+  channelContract({
+    startPublisher: async (parts) => {
+      const publisher = await startPublisher(parts, port);
+      ({ port } = publisher);
+      return publisher;
+    },
+    startNode: (name, changes) => startNode(name, port, changes),
+  });
+});
 
 let worker: Worker;
 const nodes: FleetNode[] = [];
@@ -79,125 +53,36 @@ const raw = async (...args: Parameters<typeof RawNode.connect>): Promise<RawNode
   return made;
 };
 
-beforeEach(async () => { worker = await Worker.start(); });
+beforeEach(async () => { worker = await startWorker(); });
 afterEach(async () => {
   for (const made of raws.splice(0)) made.socket.terminate();
   await Promise.all(nodes.splice(0).map((made) => made.close()));
   await worker.publisher.close();
 });
 
-test('nodes get everything, then what changes, and acknowledge it', async () => {
-  worker.put('A');
-  const [one, two] = await Promise.all([node('one', worker.port), node('two', worker.port)]);
-  await worker.acked('one', 'two');
-  worker.put('B');
-  worker.purge('A');
-  worker.remove('A');
-  await worker.acked('one', 'two');
-  for (const made of [one, two]) {
-    expect(made.memory.held).toEqual(['B@2']);
-    expect(made.memory.purges.map((purge) => purge.seq)).toEqual([3]);
-    expect(made.memory.calls.slice(0, 2)).toEqual(['restore', 'replaceAll']);
-    expect(made.subscriber.status()).toEqual({ connected: true, seq: 4 });
-  }
-});
-
-test('nodes say whether they have the same, however they came by it', async () => {
-  worker.put('A');
-  await node('changes', worker.port);
-  const restarted = await node('restarted', worker.port);
-  await worker.acked('changes', 'restarted');
-  await restarted.subscriber.close();
-  worker.put('B');
-  worker.put('A');
-  worker.remove('B');
-  await node('restarted', worker.port, { dir: restarted.dir });
-  await node('whole', worker.port);
-  await node('router', worker.port, { role: 'router' });
-  const digests = (): ReadonlyMap<string, string | null> => new Map(worker.publisher.nodes().map(({ id, digest }) => [id, digest]));
-  const edges = ['changes', 'restarted', 'whole'];
-  await until(() => edges.every((id) => typeof digests().get(id) === 'string') && digests().get('changes') === digests().get('whole'), 'one digest');
-  expect(digests().get('restarted')).toBe(digests().get('whole'));
-  worker.put('C');
-  const before = digests().get('whole');
-  await until(() => edges.every((id) => digests().get(id) !== before), 'another digest');
-  expect(new Set(edges.map((id) => digests().get(id))).size).toBe(1);
-  // Routers are told less, and agree with each other.
-  expect(digests().get('router')).not.toBe(digests().get('whole'));
-});
-
-test('a node that was away gets what it missed, and only that', async () => {
-  worker.put('A');
-  const first = await node('one', worker.port);
-  await worker.acked('one');
-  await first.subscriber.close();
-  expect(worker.left).toEqual(['one']);
-  worker.put('A');
-  worker.purge('A');
-  worker.put('B');
-  const again = await node('one', worker.port, { dir: first.dir });
-  expect(again.memory.seq).toBe(1);
-  await worker.acked('one');
-  expect(again.memory.held).toEqual(['A@2', 'B@4']);
-  expect(again.memory.calls).toEqual(['restore', 'change']);
-  expect(again.memory.drops).toBe(0);
-  expect(again.memory.purges.map((purge) => purge.seq)).toEqual([3]);
-});
-
 test('a node that was away for longer than the log reaches gets everything and drops its cache', async () => {
   await worker.publisher.close();
-  worker = await Worker.start(new Snapshot('epoch-1', 0, 0, 8));
+  worker = await startWorker(new Snapshot('epoch-1', 0, 0, 8));
   worker.put('A');
   worker.put('B');
-  const first = await node('one', worker.port);
+  const first = await node('one', worker.publisher.port);
   await worker.acked('one');
   await first.subscriber.close();
   for (let at = 0; at < 20; at += 1) worker.put('A');
   worker.remove('B');
-  const again = await node('one', worker.port, { dir: first.dir });
+  const again = await node('one', worker.publisher.port, { dir: first.dir });
   await worker.acked('one');
   expect(again.memory.held).toEqual(['A@22']);
   expect(again.memory.drops).toBe(1);
 });
 
-test('another history means everything anew, however far the node was in its own', async () => {
-  for (let at = 0; at < 9; at += 1) worker.put('OLD');
-  const first = await node('one', worker.port);
-  await worker.acked('one');
-  await worker.publisher.close();
-  worker = await Worker.start(new Snapshot('epoch-2', 0, 0), worker.port);
-  worker.put('NEW');
-  await worker.acked('one');
-  expect(first.memory.held).toEqual(['NEW@1']);
-  expect(first.memory.drops).toBe(2);
-  // And a worker whose history is shorter than the node's memory of it: a database restored from a backup.
-  await worker.publisher.close();
-  worker = await Worker.start(new Snapshot('epoch-2', 0, 0), worker.port);
-  await until(() => first.memory.drops === 3);
-  expect(first.memory.held).toEqual([]);
-});
-
-test('a worker that comes back is found again, and nothing is sent twice', async () => {
-  worker.put('A');
-  const made = await node('one', worker.port);
-  await worker.acked('one');
-  const { snapshot } = worker;
-  await worker.publisher.close();
-  await until(() => !made.subscriber.status().connected);
-  worker = await Worker.start(snapshot, worker.port);
-  worker.put('B');
-  await worker.acked('one');
-  expect(made.memory.calls).toEqual(['restore', 'replaceAll', 'change']);
-  expect(made.memory.held).toEqual(['A@1', 'B@2']);
-});
-
 test('a worker that has read less of the log than another one waits until it has read as much, and sends nothing twice', async () => {
   worker.put('A');
   worker.put('B');
-  const made = await node('one', worker.port);
+  const made = await node('one', worker.publisher.port);
   await worker.acked('one');
   await worker.publisher.close();
-  worker = await Worker.start(new Snapshot('epoch-1', 0, 0), worker.port);
+  worker = await startWorker(new Snapshot('epoch-1', 0, 0), worker.publisher.port);
   const asked: (() => void)[] = [];
   worker.caughtUp = () => new Promise((resolve) => { asked.push(resolve); });
   worker.put('A');
@@ -214,8 +99,8 @@ test('a worker that has read less of the log than another one waits until it has
 
 test('a node goes to the next worker when its own is lost', async () => {
   worker.put('A');
-  const other = await Worker.start(worker.snapshot);
-  const made = await node('one', 0, { workerUrls: [worker, other].map(({ port }) => `ws://127.0.0.1:${port}`) });
+  const other = await startWorker(worker.snapshot);
+  const made = await node('one', 0, { workerUrls: [worker, other].map(({ publisher: { port } }) => `ws://127.0.0.1:${port}`) });
   await until(() => [worker, other].some(({ publisher }) => publisher.nodes().length === 1));
   const [first, second] = worker.publisher.nodes().length === 1 ? [worker, other] : [other, worker];
   await first.publisher.close();
@@ -225,81 +110,11 @@ test('a node goes to the next worker when its own is lost', async () => {
   worker = second;
 });
 
-test('without a worker a node has what it was last told', async () => {
-  worker.put('A');
-  worker.put('B');
-  const first = await node('one', worker.port);
-  await worker.acked('one');
-  await first.subscriber.close();
-  await worker.publisher.close();
-  const again = await node('one', worker.port, { dir: first.dir });
-  expect(again.memory.held).toEqual(['A@1', 'B@2']);
-  expect(again.memory.calls).toEqual(['restore']);
-  expect(again.subscriber.status()).toEqual({ connected: false, seq: 2 });
-  worker = await Worker.start();
-});
-
-describe('a site that a node cannot take', () => {
-  test('is acknowledged with its reason, keeps its previous version, also on disk, and holds nobody up', async () => {
-    worker.put('A');
-    const bad = await node('bad', worker.port);
-    const good = await node('good', worker.port);
-    await worker.acked('bad', 'good');
-    bad.memory.refuses.add('A');
-    worker.put('A');
-    worker.put('B');
-    await worker.acked('bad', 'good');
-    expect(worker.states.get('bad')?.refusals).toEqual([{ site: 'A', seq: 2, reason: 'cannot take A' }]);
-    expect(worker.states.get('good')?.refusals).toEqual([]);
-    expect(bad.memory.held).toEqual(['A@1', 'B@3']);
-    expect(good.memory.held).toEqual(['A@2', 'B@3']);
-    await bad.subscriber.close();
-    const again = await node('bad', worker.port, { dir: bad.dir, memory: Object.assign(new MemoryNode(), { refuses: new Set<string>() }) });
-    expect(again.memory.calls).toEqual(['restore']);
-    expect(again.memory.held).toEqual(['A@1', 'B@3']);
-    // It is sent once more, since it may be a newer version of the program that can take it.
-    await until(() => worker.states.get('bad')?.connected === true && worker.states.get('bad')?.refusals.length === 0);
-    expect(again.memory.held).toEqual(['A@2', 'B@3']);
-  });
-
-  test('is refused again after a restart that does not help, and forgotten once it is removed', async () => {
-    const memory = new MemoryNode();
-    memory.refuses.add('A');
-    const first = await node('bad', worker.port, { memory });
-    worker.put('A');
-    await worker.acked('bad');
-    await first.subscriber.close();
-    worker.states.clear();
-    const again = new MemoryNode();
-    again.refuses.add('A');
-    await node('bad', worker.port, { dir: first.dir, memory: again });
-    await until(() => again.calls.includes('change'));
-    await worker.acked('bad');
-    expect(worker.states.get('bad')?.refusals).toMatchObject([{ site: 'A', reason: 'cannot take A' }]);
-    worker.remove('A');
-    await worker.acked('bad');
-    expect(worker.states.get('bad')?.refusals).toEqual([]);
-  });
-
-  test('is named in a full state too, and what the node had goes on', async () => {
-    worker.put('A');
-    const made = await node('bad', worker.port);
-    await worker.acked('bad');
-    made.memory.refuses.add('A');
-    await worker.publisher.close();
-    worker = await Worker.start(new Snapshot('epoch-2', 0, 0), worker.port);
-    worker.put('A');
-    await worker.acked('bad');
-    expect(worker.states.get('bad')?.refusals).toEqual([{ site: 'A', seq: 1, reason: 'cannot take A' }]);
-    expect(made.memory.held).toEqual(['A@1']);
-  });
-});
-
 describe('a slow node', () => {
   test('does not delay the others, is not sent more than the limit, and then gets the newest state at once', async () => {
-    const slow = await raw(worker.port, 'slow');
+    const slow = await raw(worker.publisher.port, 'slow');
     slow.hello('slow');
-    const quick = await node('quick', worker.port);
+    const quick = await node('quick', worker.publisher.port);
     for (let at = 0; at < 300; at += 1) {
       worker.put(`E${at % 3}`, 50_000);
       await worker.acked('quick');
@@ -318,11 +133,11 @@ describe('a slow node', () => {
   });
 
   test('that does not read costs the worker no memory', async () => {
-    const slow = await raw(worker.port, 'slow');
+    const slow = await raw(worker.publisher.port, 'slow');
     slow.hello('slow');
     await until(() => slow.received.length > 0);
     slow.socket.pause();
-    await node('quick', worker.port);
+    await node('quick', worker.publisher.port);
     for (let at = 0; at < 400; at += 1) {
       worker.put(`E${at}`, 60_000);
       await worker.acked('quick');
@@ -344,7 +159,7 @@ describe('a slow node', () => {
 
   test('that is sent everything is not sent it all at once, and follows', async () => {
     for (let at = 0; at < 500; at += 1) worker.put(`E${at}`, 60_000);
-    const made = await node('one', worker.port);
+    const made = await node('one', worker.publisher.port);
     for (let at = 0; at < 50; at += 1) worker.put(`E${at}`, 10);
     await worker.acked('one');
     expect(made.memory.sites.size).toBe(500);
@@ -353,7 +168,7 @@ describe('a slow node', () => {
 });
 
 describe('who may connect', () => {
-  const refusedToken = (headers: Readonly<Record<string, string>>) => expect(RawNode.connect(worker.port, 'x', headers)).rejects.toThrow('401');
+  const refusedToken = (headers: Readonly<Record<string, string>>) => expect(RawNode.connect(worker.publisher.port, 'x', headers)).rejects.toThrow('401');
 
   test('nobody without a token of this fleet', async () => {
     await refusedToken({});
@@ -377,17 +192,17 @@ describe('who may connect', () => {
     ['a binary frame', (made) => made.socket.send(Buffer.from([1, 2])), 1002],
     ['a frame too long', (made) => made.send('x'.repeat(fromNodeBytesMax + 1)), 1009],
   ])('%s ends the connection', async (_what, act, code) => {
-    const made = await raw(worker.port, 'x');
+    const made = await raw(worker.publisher.port, 'x');
     act(made);
     await until(() => made.closed !== null);
     expect(made.closed).toEqual({ code });
   });
 
   test('of two with one name the newer counts', async () => {
-    const first = await raw(worker.port, 'twin');
+    const first = await raw(worker.publisher.port, 'twin');
     first.hello('twin');
     await until(() => first.received.length > 0);
-    const second = await raw(worker.port, 'twin');
+    const second = await raw(worker.publisher.port, 'twin');
     second.hello('twin');
     await until(() => first.closed !== null && second.received.length > 0);
     expect(worker.publisher.nodes().map((state) => state.id)).toEqual(['twin']);
@@ -395,14 +210,14 @@ describe('who may connect', () => {
   });
 
   test('a port that is taken is told in one line', async () => {
-    await expect(Worker.start(undefined, worker.port)).rejects.toMatchObject({ kind: 'port-in-use', message: expect.stringContaining(String(worker.port)) });
+    await expect(startWorker(undefined, worker.publisher.port)).rejects.toMatchObject({ kind: 'port-in-use', message: expect.stringContaining(String(worker.publisher.port)) });
   });
 });
 
 test('a node that is silent is cut off and counted as lost', async () => {
   await worker.publisher.close();
-  worker = await Worker.start(undefined, 0, 600);
-  const made = await raw(worker.port, 'mute');
+  worker = await startWorker(undefined, 0, 600);
+  const made = await raw(worker.publisher.port, 'mute');
   made.hello('mute');
   await until(() => worker.states.has('mute'));
   // It no longer reads, so that it answers no ping.
@@ -482,13 +297,13 @@ describe('whom a node believes', () => {
 
 test('a node whose disk fails does not acknowledge, and catches up once it works', async () => {
   worker.put('A');
-  const made = await node('one', worker.port);
+  const made = await node('one', worker.publisher.port);
   await worker.acked('one');
   rmSync(made.dir, { recursive: true });
   writeFileSync(made.dir, 'in the way');
   // A whole state is what needs a new file.
   await worker.publisher.close();
-  worker = await Worker.start(new Snapshot('epoch-2', 0, 0), worker.port);
+  worker = await startWorker(new Snapshot('epoch-2', 0, 0), worker.publisher.port);
   worker.put('B');
   await until(() => worker.states.get('one')?.connected === false);
   expect(worker.states.get('one')?.ackedSeq).toBe(0);
@@ -499,8 +314,8 @@ test('a node whose disk fails does not acknowledge, and catches up once it works
 });
 
 test('two nodes cannot share a directory, and a bad address is told at once', async () => {
-  const made = await node('one', worker.port);
-  await expect(startNode('two', worker.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
+  const made = await node('one', worker.publisher.port);
+  await expect(startNode('two', worker.publisher.port, { dir: made.dir })).rejects.toMatchObject({ kind: 'data-dir-in-use' });
   const dir = mkdtempSync(path.join(tmpdir(), 'edgefront-node-'));
   const start = (changes: object) => startSubscriber({
     workerUrls: ['ws://127.0.0.1:1'], role: 'edge', pop: 'p', addresses: [], situation: nowhere, load: () => 0, credential: sharedCredential('x', [nodeSecret]), workerCa: null, dir, log: silentLog, clock: systemClock, apply: new MemoryNode(), ...changes,
