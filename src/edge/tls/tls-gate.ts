@@ -29,7 +29,7 @@ export const handshakesMax = 8192;
 const TLS_1_2 = 0x0303;
 
 export class TlsGate {
-  /** By the address and port of the other end: what goes on when its handshake is finished. */
+  /** By the connection's ends: what goes on when its handshake is finished. */
   private readonly waiting = new Map<string, { readonly socket: Socket; readonly hello: ClientHello; readonly terms: TlsTerms; readonly onSecured: (secured: Secured) => void }>();
   private readonly silent = new Set<Socket>();
   private readonly attached = new WeakSet<Server>();
@@ -139,4 +139,5 @@ export class TlsGate {
   }
 }
 
-const keyOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
+/** Both ends: one address and port of a viewer's may come to several addresses of ours at once. */
+const keyOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;

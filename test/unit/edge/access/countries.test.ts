@@ -9,7 +9,8 @@ import { behavior, origin as originOf, site } from '../../../fixtures/site';
 /** Well-known services' addresses, as @ip-location-db/geo-whois-asn-country-mmdb 2.3.2026061719 places them. */
 const viewers = {
   US: ['8.8.8.8', '2001:4860:4860::8888'], DE: ['213.73.91.35', '2a02:2e0:3fe::1'], NL: ['193.0.6.139', '2001:67c:2e8::1'], BR: ['200.160.2.3', '2804:800::1'],
-  JP: ['203.178.141.194'], FR: ['80.67.169.12'], RU: ['77.88.8.8'], CN: ['180.76.76.76'], KR: ['168.126.63.1'], ZA: ['196.25.1.1'], TN: ['41.231.21.8'],
+  JP: ['203.178.141.194'], FR: ['80.67.169.12', '2001:910:800::12'], RU: ['77.88.8.8', '2a02:6b8::feed:ff'], CN: ['180.76.76.76', '2400:da00::6666'], KR: ['168.126.63.1'],
+  ZA: ['196.25.1.1', '2001:4200::1'], TN: ['41.231.21.8'], CH: ['130.59.1.1', '2001:620::1'], GB: ['212.58.244.20', '2001:630::1'], IT: ['193.204.114.232', '2001:760::1'],
 } as const;
 const unknown = ['10.0.0.9', 'fd00::9', '192.0.2.7'];
 
@@ -56,7 +57,7 @@ describe('over the network', () => {
     put({ mode: 'only', codes: ['DE', 'JP', 'BR'] });
     expect(await allowed()).toEqual(['DE', 'BR', 'JP']);
     put({ mode: 'except', codes: ['DE', 'JP', 'BR'] });
-    expect(await allowed()).toEqual(['US', 'NL', 'FR', 'RU', 'CN', 'KR', 'ZA', 'TN']);
+    expect(await allowed()).toEqual(['US', 'NL', 'FR', 'RU', 'CN', 'KR', 'ZA', 'TN', 'CH', 'GB', 'IT']);
     put({ mode: 'only', codes: ['AQ'] });
     expect(await allowed()).toEqual([]);
     expect(await Promise.all(unknown.map(statusFor))).toEqual([200, 200, 200]);
