@@ -8,9 +8,10 @@ import { combined, field, without, type Fields } from '../protocol/http/fields';
 import type { StoredObject } from './cache/stored-object';
 import { HeadBlock, type Exchange } from './http/exchange';
 import type { Identity } from './identity';
-import { hitOutcome, type Outcome } from './outcome';
+import { cacheResult, hitOutcome, type Outcome } from './outcome';
+import type { ShieldWord } from './origins';
 import type { ResponseHeaders } from './response-headers';
-import { isTimed, serverTiming, type Timing } from './server-timing';
+import { isTimed, layerOf, serverTiming, type Timing } from './server-timing';
 import type { CompiledBehavior } from './sites';
 
 /** A head as it leaves: a block that may be shared by many answers, and this one's own fields. */
@@ -57,10 +58,12 @@ export interface FreshAnswer {
   readonly ageS: number | null;
   /** From asking to its head. */
   readonly upstreamMs: number;
+  /** What the edge says that stood in for the origin; null: it is the origin's own. */
+  readonly shield: ShieldWord | null;
 }
 
 const serverTimingName: ReadonlySet<string> = new Set(['server-timing']);
-const hitTiming: Timing = { kind: 'hit' };
+const hitTiming: Timing = { kind: 'hit', layer: 'EDGE' };
 
 export class AnswerFields {
   /**
@@ -76,6 +79,7 @@ export class AnswerFields {
     const { identity } = this;
     const { responseHeaders: policy } = compiled;
     exchange.outcome = hitOutcome(object.block.status);
+    exchange.freshUntilMs = object.freshness.freshUntilMs;
     let { prepared } = object;
     if (prepared?.for !== compiled) object.prepared = prepared = { for: compiled, plain: null, allowed: null, preflight: null, refused: null };
     const corsCase = policy === null ? 'plain' : policy.corsCase(exchange.request);
@@ -99,14 +103,14 @@ export class AnswerFields {
   }
 
   /** @param stored the answer is on its way into the cache */
-  miss(exchange: Exchange, { upstreamMs, ...answer }: FreshAnswer, stored: boolean): ComposedHead {
+  miss(exchange: Exchange, { upstreamMs, shield, ...answer }: FreshAnswer, stored: boolean): ComposedHead {
     const cacheStatus = `fwd=${answer.outcome.forwarded ?? 'miss'}; fwd-status=${answer.block.status}${stored ? '; stored' : ''}`;
-    return this.compose(exchange, { ...answer, cacheStatus, requestId: this.identity.requestId(), timing: { kind: 'miss', upstreamMs } });
+    return this.compose(exchange, { ...answer, cacheStatus, requestId: this.identity.requestId(), timing: shield?.hit === true ? { kind: 'hit', layer: 'Origin Shield' } : { kind: 'miss', upstreamMs, layer: layerOf(shield) } });
   }
 
   private standing(outcome: Outcome): string[] {
     const { identity } = this;
-    return ['x-cache', `${outcome.result} from cloudfront`, 'via', `1.1 ${identity.via}`, 'x-amz-cf-pop', identity.pop];
+    return ['x-cache', `${cacheResult(outcome.result)} from cloudfront`, 'via', `1.1 ${identity.via}`, 'x-amz-cf-pop', identity.pop];
   }
 
   private prepare(object: StoredObject, outcome: Outcome, policy: ResponseHeaders | null, corsCase: keyof Omit<PreparedHeads, 'for'>): PreparedHead {

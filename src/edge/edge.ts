@@ -36,6 +36,10 @@ import { refusalOutcome } from './outcome';
 import { CachedMedia } from './rtmp/cached-media';
 import { startRtmpServer, type RtmpServer } from './rtmp/server';
 import { rulesOf } from './rules';
+import { Marks } from './shield/marks';
+import { Peers } from './shield/peers';
+import { Position } from './shield/position';
+import type { ShieldTier } from './shield/tier';
 import { SiteTable } from './sites';
 import { authProblem } from './tls/client-auth';
 import { securityPolicy } from './tls/security-policies';
@@ -73,7 +77,11 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
   const tls = new TlsDirectory(fleetKeys, (host) => sites.termsOf(host), clock);
   const origins = new Origins({
     clock, log, endpoints: endpoints ?? noEndpoints, guard: new OriginGuard(rangesOf(config, 'originAllow')), identityOf: (id) => tls.identity(id),
+    fleetCertificate: () => tls.defaultFingerprint(),
   });
+  const tier: ShieldTier = {
+    marks: new Marks(() => fleetKeys.all[0] ?? null), peers: new Peers({ node, dir: config.dataDir, clock, log }), position: new Position(), canEncrypt: () => tls.defaultFingerprint() !== null,
+  };
   const webSockets = new WebSockets({ ...defaultWebSocketTimes, openMax: config.webSocketsMax, addressMax: config.webSocketAddressMax }, clock, log);
   const calls = new Calls();
   let rtmp: RtmpServer | null = null;
@@ -81,7 +89,7 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     unrouted: (exchange) => rtmp?.tunnel(exchange) ?? false,
     sites, cache, origins, identity, geo, signatures: new SignatureChecks(), clock, log,
     compressors: new Compressors(compressedAtOnceMax), webSockets, calls, objectBytesMax: Math.min(config.cacheObjectBytesMax, config.cacheBytes / 4),
-    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on',
+    rules: rulesOf(config), cacheStatus: config.cacheStatus === 'on', tier,
   });
   const media = new CachedMedia((site, objectPath, first, last, listener) => {
     const behavior = sites.mediaBehavior(site.id);
@@ -119,7 +127,8 @@ export async function startEdge({ config, clock, log, load = loadMeter() }: Edge
     started.push(await startChannel({
       nats: natsAccessOf(config), workerUrls: workerUrlsOf(config), version, role: 'edge', pop: config.pop, addresses: addressesOf(config, { http: server.port, https: secure.port }),
       situation: situationOf(config), load,
-      credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls),
+      credential, fleetKeys, workerCa: config.workerCa, dir: path.join(config.dataDir, 'snapshot'), log, clock, apply: new EdgeState(sites, cache, tls, tier.position),
+      takePeers: (edges) => tier.peers.take(edges),
     }));
     return { port: server.port, httpsPort: secure.port, rtmpPort: rtmp.port, close: () => closeAll(started) };
   } catch (thrown) {
@@ -179,26 +188,36 @@ const noCertificates: CertificateTable = { put: () => 'HTTPS is not served here'
 
 /** What the worker says, put in force. A site that cannot be served keeps its previous version and is reported. */
 export class EdgeState implements NodeApply {
-  constructor(private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>, private readonly certificates: CertificateTable = noCertificates) {}
+  constructor(
+    private readonly sites: SiteTable, private readonly cache: Cache<OriginFetch>, private readonly certificates: CertificateTable = noCertificates,
+    private readonly position = new Position(),
+  ) {}
 
-  restore(sites: readonly Site[]): void {
+  restore(sites: readonly Site[], seq: number, epoch: string | null): void {
     for (const site of sites) this.put(site);
     this.cache.restored(new Set(this.sites.ids()));
+    this.position.beginAt(epoch, seq);
   }
 
   settled(): Promise<void> { return this.cache.settled(); }
 
-  replaceAll(sites: readonly Site[], dropCache: boolean): readonly SiteRefusal[] {
+  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[] {
     if (dropCache) this.cache.dropAll();
     const named = new Set(sites.map((site) => site.id));
     for (const id of [...this.sites.ids(), ...this.certificates.ids()]) if (!named.has(id)) this.drop(id);
-    return sites.flatMap((site) => this.put(site));
+    const refused = sites.flatMap((site) => this.put(site));
+    if (dropCache) this.position.beginAt(epoch, seq); else this.position.moveTo(seq);
+    return refused;
   }
 
-  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[]): readonly SiteRefusal[] {
+  change(upserts: readonly Site[], removals: readonly string[], purges: readonly Purge[], seq: number): readonly SiteRefusal[] {
     for (const id of removals) this.drop(id);
     const refused = this.putInAnyOrder(upserts);
-    for (const purge of purges) this.cache.purge({ ...purge, paths: this.sites.purgedPaths(purge.site, purge.paths) });
+    for (const purge of purges) {
+      this.cache.purge({ ...purge, paths: this.sites.purgedPaths(purge.site, purge.paths) });
+      this.position.purged(purge.seq);
+    }
+    this.position.moveTo(seq);
     return refused;
   }
 

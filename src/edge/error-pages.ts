@@ -69,6 +69,8 @@ class PageExchange implements Exchange {
     };
   }
 
+  get freshUntilMs(): number { return this.viewer.freshUntilMs; }
+  set freshUntilMs(timeMs: number) { this.viewer.freshUntilMs = timeMs; }
   get ownFields(): Fields { return this.viewer.ownFields; }
   get onAbort(): (() => void) | null { return this.viewer.onAbort; }
   set onAbort(act: (() => void) | null) { this.viewer.onAbort = act; }

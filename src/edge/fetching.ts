@@ -4,7 +4,6 @@ import type { StoredObject } from './cache/stored-object';
 import type { Exchange } from './http/exchange';
 import { askOrigins } from './failover';
 import type { OriginFetch } from './origin-fetch';
-import { originRequest } from './origin-request';
 import { revalidationFields } from './revalidation';
 import { serveShared, SharedFetch, type Elsewhere } from './shared-fetch';
 import { variantKey } from './variants';
@@ -41,7 +40,7 @@ export class Fetcher {
    * @param range asked for when the whole is not wanted; null: the whole
    */
   begin(wanted: Wanted, exchange: Exchange | null, stale: StoredObject | null, range: string | null = null): void {
-    const { cache, origins, identity, clock } = this.context;
+    const { cache, clock } = this.context;
     const own = { ...wanted, baseKey: ownCopy(wanted.baseKey), key: ownCopy(wanted.key), purgePath: ownCopy(wanted.purgePath) };
     const { compiled } = own;
     const fetch: OriginFetch = { bornSeq: cache.seq, purgePath: own.purgePath, waiters: exchange === null ? [] : [waiter(own, exchange)], sharing: null, spoiled: false };
@@ -49,14 +48,12 @@ export class Fetcher {
     cache.takeOff(fetch);
     // It may be a HEAD of a stale object that began it; what is fetched is the object.
     const template = asGet(own.request);
-    askOrigins(origins, {
+    askOrigins(this.context, {
       compiled,
-      requestFor: (origin) => {
-        const request = originRequest(template, own.path, compiled, origin, 'shared', identity, identity.requestId());
-        if (stale !== null) request.fields.push(...revalidationFields(stale));
-        if (range !== null) request.fields.push('range', range);
-        return request;
-      },
+      request: template,
+      path: own.path,
+      audience: 'shared',
+      conditions: [...(stale === null ? [] : revalidationFields(stale)), ...(range === null ? [] : ['range', range])],
       body: null,
       mayGoOn: () => true,
     }, new SharedFetch(this.context, this.elsewhere, own, fetch, stale, clock.nowMs(), clock.monotonicMs()));

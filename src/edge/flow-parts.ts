@@ -11,6 +11,7 @@ import type { OriginFetch } from './origin-fetch';
 import type { Origins } from './origins';
 import type { Refusals } from './refusals';
 import type { CacheRules } from './rules';
+import type { ShieldTier } from './shield/tier';
 import type { CompiledBehavior, SiteTable } from './sites';
 import type { Exchange } from './http/exchange';
 import type { Calls } from './grpc/calls';
@@ -31,6 +32,8 @@ export interface FlowParts {
   readonly calls: Calls;
   readonly objectBytesMax: number;
   readonly rules: CacheRules;
+  /** Left out: this edge is alone, asks every origin itself and stands in for none. */
+  readonly tier?: ShieldTier;
   /** Is offered requests for hosts that no web site has; false: it does not want it. */
   readonly unrouted?: (exchange: Exchange) => boolean;
   /** Answers carry Cache-Status (RFC 9211). */

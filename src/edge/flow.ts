@@ -20,6 +20,7 @@ import { purgeForm } from './path-pattern';
 import { Refusals } from './refusals';
 import { demandedReusability, reusability } from './reuse';
 import { revalidationFields } from './revalidation';
+import { isForShield, takeMarked } from './shield/serving';
 import { behaviorFor, type CompiledBehavior, type CompiledSite } from './sites';
 import { trialAnswer, withoutTrialCookie } from './trial';
 import { isUnshared } from './unshared';
@@ -49,6 +50,10 @@ export class Flow {
 
   readonly handle: RequestHandler = (exchange) => {
     const { refusals } = this.context;
+    if (isForShield(exchange.request)) {
+      this.standIn(exchange);
+      return;
+    }
     const site = this.siteFor(exchange);
     if (site === null) {
       if (this.context.unrouted?.(exchange) !== true) refusals.deny(exchange, null, 403, 'unknown-host');
@@ -63,6 +68,13 @@ export class Flow {
     else if (admission.kind === 'denied') refusals.deny(exchange, compiled, admission.status, admission.denial);
     else this.serve({ exchange, compiled, path });
   };
+
+  /** Another edge asks in an origin's place: what the viewer is like was seen to there. */
+  private standIn(exchange: Exchange): void {
+    const { tier, refusals } = this.context;
+    const taken = tier !== undefined && takeMarked(this.context, tier, exchange, (admitted) => this.answer(admitted));
+    if (!taken) refusals.deny(exchange, null, 403, 'unknown-host');
+  }
 
   /** The site that answers: the one that has the host, or the staging site on trial with some of its viewers. */
   private siteFor(exchange: Exchange): CompiledSite | null {
@@ -90,6 +102,12 @@ export class Flow {
     const { exchange, compiled } = admitted;
     const { viewerFields } = compiled.behavior;
     if (viewerFields.length > 0) this.tellOfViewer(exchange, viewerFields);
+    this.answer(admitted);
+  }
+
+  /** The same once it says all that is known of the viewer. */
+  private answer(admitted: Admitted): void {
+    const { exchange, compiled } = admitted;
     const { request } = exchange;
     // Guide, distribution-working-with.websockets: nothing of it is ever cached.
     if (request.webSocket !== true && isShared(request, compiled)) this.lookUp(admitted);

@@ -5,7 +5,7 @@ import type { Cache } from './cache/cache';
 import type { ViewerRequest } from './http/exchange';
 import type { OriginFetch } from './origin-fetch';
 import { purgeForm } from './path-pattern';
-import { behaviorFor, type CompiledBehavior } from './sites';
+import { behaviorFor, spacesUnder, type CompiledBehavior } from './sites';
 
 /** Acts on the answer to a request that may have changed something; a refused write changed nothing. */
 export function spoilByWrite(
@@ -21,8 +21,9 @@ export function spoilByWrite(
 
 /** Drops every stored answer to a target, and keeps those under way from being stored. */
 function spoil(cache: Cache<OriginFetch>, compiled: CompiledBehavior, path: string, query: string | null): void {
-  const { space, keys } = compiled;
-  const purgePath = purgeForm(keys.purgePath({ method: 'GET', httpVersion: '1.1', path, query, fields: [] }));
-  cache.invalidate(space, purgePath);
-  for (const fetch of space.fetches.values()) if (fetch.purgePath === purgePath) fetch.spoiled = true;
+  const purgePath = purgeForm(compiled.keys.purgePath({ method: 'GET', httpVersion: '1.1', path, query, fields: [] }));
+  for (const space of new Set(spacesUnder(compiled))) {
+    cache.invalidate(space, purgePath);
+    for (const fetch of space.fetches.values()) if (fetch.purgePath === purgePath) fetch.spoiled = true;
+  }
 }

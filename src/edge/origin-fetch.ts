@@ -3,6 +3,7 @@ import type { InFlight } from './cache/space';
 import type { StreamedBody } from './cache/body';
 import type { Admitted } from './flow-parts';
 import type { HeadBlock } from './http/exchange';
+import type { ShieldWord } from './origins';
 
 /** What those who join an answer under way need to know of it. */
 export interface SharedAnswer {
@@ -12,11 +13,17 @@ export interface SharedAnswer {
   readonly bodyBytes: number | null;
   /** Age it came with, in seconds; null: none. */
   readonly ageS: number | null;
+  /** Monotonic time of its head. */
+  readonly arrivedAtMs: number;
+  /** Until when it may be reused, monotonic. */
+  readonly freshUntilMs: number;
   /** From asking the origin to its head. */
   readonly upstreamMs: number;
-  /** Request fields that select it among others, and the key that they give. */
+  /** What the edge says that stood in for the origin; null: it is the origin's own. */
+  readonly shield: ShieldWord | null;
   /** By which it can be invalidated. */
   readonly tags: readonly string[];
+  /** Request fields that select it among others, and the key that they give. */
   readonly names: readonly string[];
   readonly key: string;
 }

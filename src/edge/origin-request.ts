@@ -59,21 +59,69 @@ export function originRequest(
   const named = selects(behavior.forward.headers, 'user-agent');
   const agent = named ? field(request.fields, 'user-agent') : 'Amazon CloudFront';
   if (agent !== undefined) fields.push('user-agent', agent);
-  const via = combined(request.fields, 'via');
-  const own = `${request.httpVersion} ${identity.via}`;
-  // RFC 8586: added by every CDN that forwards, removed by none.
-  const loop = combined(request.fields, 'cdn-loop');
   const before = combined(request.fields, 'x-forwarded-for');
   fields.push(
-    'via', via === undefined ? own : `${via}, ${own}`,
+    'via', viaOf(request, identity),
     'x-forwarded-for', before === undefined ? request.peerAddress : `${before}, ${request.peerAddress}`,
-    'cdn-loop', loop === undefined ? identity.cdnId : `${loop}, ${identity.cdnId}`,
+    'cdn-loop', loopOf(request, identity),
     'x-amz-cf-id', requestId,
   );
   const kept = custom.size === 0 ? fields : fields.filter((_, i) => !custom.has(fields[i - (i % 2)] as string));
   for (const [name, value] of origin.headers) if (custom.has(name)) kept.push(name, value);
   if (request.bodyBytes !== null && request.hasBody) kept.push('content-length', String(request.bodyBytes));
   return { method: request.method, target: `${origin.path}${path}${query === null ? '' : `?${query}`}`, fields: kept, secure };
+}
+
+/** How another edge is asked in an origin's place. */
+export interface ShieldTarget {
+  readonly host: string;
+  readonly secure: boolean;
+  /** A viewer's Cache-Control counts at edges, and counts there as well. */
+  readonly directives: boolean;
+}
+
+/**
+ * The same request for the edge that stands in for an origin. That edge selects once more by the same behaviour, so that what is
+ * selected here is all that it needs; what this edge would say to the origin of itself is for that one to say.
+ */
+export function shieldRequest(
+  request: ViewerRequest, path: string, compiled: CompiledBehavior, audience: Audience, identity: Identity, { host, secure, directives }: ShieldTarget,
+): OriginRequest {
+  const { behavior } = compiled;
+  const query = selectedQuery(behavior.forward.query, request.query);
+  const fields: string[] = ['host', host];
+  appendForwarded(fields, request, compiled, audience, noNames);
+  const cookies = selectedCookies(behavior.forward.cookies, request.fields);
+  if (cookies !== undefined) fields.push('cookie', cookies);
+  const encoding = encodingFor(request, compiled);
+  if (encoding !== undefined) fields.push('accept-encoding', encoding);
+  const agent = selects(behavior.forward.headers, 'user-agent') ? field(request.fields, 'user-agent') : undefined;
+  if (agent !== undefined) fields.push('user-agent', agent);
+  if (directives) {
+    for (const name of ['cache-control', 'pragma']) {
+      const value = combined(request.fields, name);
+      if (value !== undefined && field(fields, name) === undefined) fields.push(name, value);
+    }
+  }
+  const before = combined(request.fields, 'x-forwarded-for');
+  if (before !== undefined) fields.push('x-forwarded-for', before);
+  fields.push('via', viaOf(request, identity), 'cdn-loop', loopOf(request, identity));
+  if (request.bodyBytes !== null && request.hasBody) fields.push('content-length', String(request.bodyBytes));
+  return { method: request.method, target: `${path}${query === null ? '' : `?${query}`}`, fields, secure };
+}
+
+const noNames: ReadonlySet<string> = new Set();
+
+function viaOf(request: ViewerRequest, identity: Identity): string {
+  const before = combined(request.fields, 'via');
+  const own = `${request.httpVersion} ${identity.via}`;
+  return before === undefined ? own : `${before}, ${own}`;
+}
+
+/** RFC 8586: added by every CDN that forwards, removed by none. */
+function loopOf(request: ViewerRequest, identity: Identity): string {
+  const before = combined(request.fields, 'cdn-loop');
+  return before === undefined ? identity.cdnId : `${before}, ${identity.cdnId}`;
 }
 
 function appendForwarded(

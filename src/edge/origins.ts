@@ -1,5 +1,5 @@
 // Connections to origins: one undici pool for each address and way of connecting, closed when long unused.
-import { Pool, type Dispatcher } from 'undici';
+import { Pool, type buildConnector, type Dispatcher } from 'undici';
 import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { SecureVersion } from 'node:tls';
@@ -11,6 +11,7 @@ import type { Log } from '../base/log';
 import { Memo } from '../base/memo';
 import type { Service } from '../base/service';
 import { combined, field, type Fields } from '../protocol/http/fields';
+import type { Endpoint } from '../snapshot/endpoint';
 import type { SiteOrigin } from '../snapshot/site';
 import type { OriginEndpoints } from './access/origin-endpoints';
 import type { OriginGuard } from './access/origin-guard';
@@ -18,6 +19,7 @@ import { isToBeSigned, redirected, signed, type Destined } from './access/origin
 import type { BodySource } from './cache/body';
 import { Http2Origins, type OnOpened, type OriginTls } from './grpc/http2-origins';
 import type { OriginRequest } from './origin-request';
+import { edgeAsOrigin, fleetConnector } from './shield/peer-connection';
 import type { TlsIdentity } from './tls/tls-directory';
 
 /** Connections to one origin at once; requests beyond wait in the pool's queue. */
@@ -35,11 +37,20 @@ export type OriginFaultKind = 'origin-unreachable' | 'origin-timeout' | 'origin-
 /** An interim answer that is not for viewers: it is about one connection (RFC 9110 section 15.2). */
 const CONTINUE = 100;
 
+/** What an edge that stands in for an origin says of an answer. */
+export interface ShieldWord {
+  /** It came from that edge's cache. */
+  readonly hit: boolean;
+  /** Seconds from now for which it may be reused; null: not known. */
+  readonly freshS: number | null;
+}
+
 /** Hears one answer: any number of `onInformation`, `onHead`, then any number of `onData`, then `onEnd`; or `onError` at any time, last. */
 export interface OriginListener {
   /** An interim answer such as 103 (RFC 8297). */
   onInformation(status: number, fields: Fields): void;
-  onHead(status: number, fields: Fields, source: BodySource): void;
+  /** @param shield what the edge that stood in for the origin says of the answer; null: it is the origin's own */
+  onHead(status: number, fields: Fields, source: BodySource, shield: ShieldWord | null): void;
   onData(piece: Buffer): void;
   onEnd(): void;
   onError(fault: Fault): void;
@@ -54,7 +65,11 @@ export interface OriginsParts {
   readonly guard: OriginGuard;
   /** What is shown to origins that ask for a certificate, by its id; null: it is not here. */
   readonly identityOf: (id: string) => TlsIdentity | null;
+  /** SHA-256 fingerprint of the certificate by which edges know each other; null: there is none, and no edge is asked over TLS. */
+  readonly fleetCertificate?: () => string | null;
 }
+
+type Connect = NonNullable<Pool.Options['connect']>;
 
 interface PoolEntry { readonly pool: Pool; usedAtMs: number; queued: number }
 
@@ -117,6 +132,15 @@ export class Origins implements Service {
     }, http2Headers(asked), endStream, onOpened);
   }
 
+  /**
+   * Asks another edge in an origin's place, once. What comes of it is the caller's to judge.
+   * @param budgetS without a byte of it
+   * @returns gives it up
+   */
+  askEdge(endpoint: Endpoint, request: OriginRequest, body: Readable | null, budgetS: number, listener: OriginListener): () => void {
+    return this.attempt({ origin: edgeAsOrigin(endpoint, budgetS), request, namedBy: 'fleet' }, body, listener, 1);
+  }
+
   /** Where the operator says the origin is, with the operator's signature if it is to have one. */
   private destined(origin: SiteOrigin, request: OriginRequest, hasBody: boolean): Destined {
     const endpoint = this.parts.endpoints.find(origin.host);
@@ -139,17 +163,17 @@ export class Origins implements Service {
     await Promise.all(pools.map((entry) => entry.pool.destroy()));
   }
 
-  private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): void {
+  private attempt(destined: Destined, body: Readable | null, listener: OriginListener, left: number): () => void {
     const { origin, request } = destined;
     const identity = this.identityFor(destined);
     if (identity === 'missing') {
       listener.onError(identityMissing(origin));
-      return;
+      return () => {};
     }
     const entry = this.poolFor(destined, identity);
     if (entry.queued >= queuedMax) {
       listener.onError(new Fault('origin-unreachable', 'origin', 'too many requests wait for this origin'));
-      return;
+      return () => {};
     }
     entry.queued += 1;
     entry.usedAtMs = this.clock.monotonicMs();
@@ -162,6 +186,7 @@ export class Origins implements Service {
       { path: request.target, method: request.method, headers: request.fields, body: body ?? null, idempotent: false, upgrade: request.upgrade ?? null },
       handler,
     );
+    return () => handler.giveUp();
   }
 
   /** Who the edge is to the origin. Without the one that is configured nothing is sent: the origin might answer a stranger, too. */
@@ -179,10 +204,20 @@ export class Origins implements Service {
     let entry = this.pools.get(name);
     if (entry === undefined) {
       const host = origin.host.includes(':') ? `[${origin.host}]` : origin.host;
-      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, identity, namedBy === 'operator' ? null : this.parts.guard)), usedAtMs: 0, queued: 0 };
+      entry = { pool: new Pool(`${secure ? 'https' : 'http'}://${host}:${port}`, poolOptions(origin, this.connectorFor(namedBy, origin, identity))), usedAtMs: 0, queued: 0 };
       this.pools.set(name, entry);
     }
     return entry;
+  }
+
+  private connectorFor(namedBy: Destined['namedBy'], origin: SiteOrigin, identity: TlsIdentity | null): Connect {
+    const options = connectOptions(origin, identity);
+    switch (namedBy) {
+      case 'distribution': return this.parts.guard.connector(options);
+      // The operator named the address, and may name any.
+      case 'operator': return options;
+      case 'fleet': return fleetConnector(options, this.parts.fleetCertificate ?? (() => null));
+    }
   }
 
   private closeIdle(): void {
@@ -195,9 +230,10 @@ export class Origins implements Service {
   }
 }
 
-/** @param guard null: the operator named the address, and may name any */
-function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: OriginGuard | null): Pool.Options {
-  const connect = { timeout: origin.connectionTimeoutS * 1000, autoSelectFamily: true, ...tlsTerms(origin, identity) };
+const connectOptions = (origin: SiteOrigin, identity: TlsIdentity | null): buildConnector.BuildOptions =>
+  ({ timeout: origin.connectionTimeoutS * 1000, autoSelectFamily: true, ...tlsTerms(origin, identity) });
+
+function poolOptions(origin: SiteOrigin, connect: Connect): Pool.Options {
   return {
     connections: connectionsMax,
     pipelining: 1,
@@ -207,7 +243,7 @@ function poolOptions(origin: SiteOrigin, identity: TlsIdentity | null, guard: Or
     keepAliveMaxTimeout: origin.keepAliveS * 1000,
     maxHeaderSize: responseHeadBytesMax,
     allowH2: false,
-    connect: guard === null ? connect : guard.connector(connect),
+    connect,
   };
 }
 
@@ -242,6 +278,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
   private headSeen = false;
   private ended = false;
   private deadline: NodeJS.Timeout | null = null;
+  private controller: Dispatcher.DispatchController | null = null;
+  private givenUp = false;
 
   constructor(
     private readonly listener: OriginListener,
@@ -250,7 +288,18 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
     private readonly leave: () => void,
   ) {}
 
+  /** What still comes of the answer is not wanted. */
+  giveUp(): void {
+    this.givenUp = true;
+    if (!this.ended) this.controller?.abort(unwanted());
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.givenUp) {
+      controller.abort(unwanted());
+      return;
+    }
     if (this.completionTimeoutS !== null && this.deadline === null) {
       this.deadline = setTimeout(() => {
         controller.abort(new Fault('origin-timeout', 'origin', 'the answer took longer than the completion time-out'));
@@ -281,8 +330,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
         paused = false;
         queueMicrotask(() => { if (!paused && !this.ended) controller.resume(); });
       },
-      abort: () => controller.abort(new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer')),
-    });
+      abort: () => controller.abort(unwanted()),
+    }, null);
   }
 
   onRequestUpgrade(controller: Dispatcher.DispatchController, _status: number, _headers: unknown, duplex: Duplex): void {
@@ -317,6 +366,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler {
     return true;
   }
 }
+
+const unwanted = (): Fault => new Fault('viewer-left', 'caller', 'nobody wants the rest of the answer');
 
 /** undici's raw list as Fields: names in lower case, values as latin1 text without surrounding white space. */
 function fieldsOf(raw: readonly Buffer[]): Fields {

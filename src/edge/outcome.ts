@@ -1,9 +1,10 @@
 // What became of an exchange, in the words of CloudFront's logs, with the reason of every "no"; kept on the exchange for the access log.
 import type { Denial } from './pages';
 import type { NotStored } from './freshness';
+import type { ShieldWord } from './origins';
 
-/** How the edge answered (guide: AccessLogs, x-edge-result-type); X-Cache says the same. */
-export type Result = 'Hit' | 'RefreshHit' | 'Miss' | 'Redirect' | 'Error' | 'LimitExceeded' | 'CapacityExceeded';
+/** How the edge answered (guide: AccessLogs, x-edge-detailed-result-type). */
+export type Result = 'Hit' | 'RefreshHit' | 'OriginShieldHit' | 'Miss' | 'Redirect' | 'Error' | 'LimitExceeded' | 'CapacityExceeded';
 
 /** Why a request went to the origin, as Cache-Status names it (RFC 9211 section 2.2). */
 export type Forwarded = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'stale' | 'request' | 'partial';
@@ -44,10 +45,16 @@ export function hitOutcome(status: number): Outcome {
 export const refreshHitOutcome: Outcome = outcome('RefreshHit', 'stale', null);
 export const redirectOutcome: Outcome = outcome('Redirect', null, 'https-required');
 
-/** An answer that came from the origin; @param reason null: it is stored, or was not meant to be */
-export function missOutcome(status: number, forwarded: Forwarded, reason: NotStored | null): Outcome {
-  return outcome(unlessError(status, 'Miss'), forwarded, reason);
+/**
+ * An answer that came from the origin, or from the edge that stands in for it.
+ * @param reason null: it is stored, or was not meant to be
+ */
+export function missOutcome(status: number, forwarded: Forwarded, reason: NotStored | null, shield: ShieldWord | null = null): Outcome {
+  return outcome(unlessError(status, shield?.hit === true ? 'OriginShieldHit' : 'Miss'), forwarded, reason);
 }
+
+/** As X-Cache says it: of the layers of its cache CloudFront tells in its logs only (guide: origin-shield, AccessLogs). */
+export const cacheResult = (result: Result): Exclude<Result, 'OriginShieldHit'> => result === 'OriginShieldHit' ? 'Hit' : result;
 
 const refusalResults: Partial<Record<Denial, Result>> = { 'too-many-of-address': 'LimitExceeded', 'edge-full': 'CapacityExceeded' };
 

@@ -12,6 +12,7 @@ const nobody = 'unknown';
 export class OwnRequest implements Exchange {
   readonly request: ViewerRequest;
   routedAtMs = 0;
+  freshUntilMs = 0;
   ownFields: Fields = [];
   outcome: Outcome | null = null;
   onAbort: (() => void) | null = null;
@@ -68,7 +69,7 @@ export class OwnRequest implements Exchange {
   private head(block: HeadBlock, extra: Fields, bodyBytes: number | null): void {
     assert(!this.finished, 'a request is answered once');
     const length = bodyBytes === null ? [] : ['content-length', String(bodyBytes)];
-    this.listener.onHead(block.status, [...block.fields, ...extra, ...length], { pause: () => {}, resume: () => {}, abort: () => this.drop() });
+    this.listener.onHead(block.status, [...block.fields, ...extra, ...length], { pause: () => {}, resume: () => {}, abort: () => this.drop() }, null);
   }
 
   private end(): void {

@@ -13,14 +13,13 @@ import { deliverSelected, selectionOf, spansOf } from './delivery';
 import { askOrigins } from './failover';
 import type { FlowContext } from './flow-parts';
 import type { Exchange, ViewerRequest } from './http/exchange';
-import { originRequest } from './origin-request';
 import type { OriginListener } from './origins';
 import { missOutcome } from './outcome';
 import { PartFeed, windowParts } from './part-feed';
 import { PartReader } from './part-reader';
 import { announcedBytes } from './response-fields';
 import type { CompiledBehavior } from './sites';
-import type { Wanted } from './wanted';
+import { asGet, type Wanted } from './wanted';
 
 /** A larger part costs a small range more, a smaller one costs a long body more origin requests and map entries. */
 const partBytesMax = 1_048_576;
@@ -68,9 +67,10 @@ export function servePart(context: FlowContext, exchange: Exchange, object: Stor
 function storedHead(context: FlowContext, exchange: Exchange, object: StoredObject, compiled: CompiledBehavior, atHand: boolean): ComposedHead {
   const nowMs = context.clock.monotonicMs();
   if (atHand) return context.fields.hit(exchange, object, compiled, nowMs);
+  exchange.freshUntilMs = object.freshness.freshUntilMs;
   // The head goes out before the origin is asked for what is missing.
   return context.fields.miss(exchange, {
-    block: object.block, compiled, outcome: missOutcome(object.block.status, 'partial', null), ageS: object.ageS(nowMs), upstreamMs: 0,
+    block: object.block, compiled, outcome: missOutcome(object.block.status, 'partial', null), ageS: object.ageS(nowMs), upstreamMs: 0, shield: null,
   }, true);
 }
 
@@ -81,20 +81,17 @@ function partsOf({ parts }: StoredObject): PartedBody<PartFeed> {
 
 /** Asks for parts that are neither here nor on their way. */
 function openFeed(context: FlowContext, object: StoredObject, wanted: Wanted, index: number, last: number): PartFeed {
-  const { origins, identity } = context;
   const { compiled, path } = wanted;
   const body = partsOf(object);
   const feed = new PartFeed(context, body, index, last);
   const span = { start: body.startOf(index), end: body.startOf(last) + body.bytesOf(last) };
-  const template: ViewerRequest = wanted.request.method === 'HEAD' ? { ...wanted.request, method: 'GET' } : wanted.request;
-  askOrigins(origins, {
+  askOrigins(context, {
     compiled,
-    requestFor: (origin) => {
-      const request = originRequest(template, path, compiled, origin, 'shared', identity, identity.requestId());
-      // RFC 9110 section 13.1.5: the range of exactly this representation, or the origin says that there is another.
-      request.fields.push('range', `bytes=${span.start}-${span.end - 1}`, 'if-range', body.validator.value);
-      return request;
-    },
+    request: asGet(wanted.request),
+    path,
+    audience: 'shared',
+    // RFC 9110 section 13.1.5: the range of exactly this representation, or the origin says that there is another.
+    conditions: ['range', `bytes=${span.start}-${span.end - 1}`, 'if-range', body.validator.value],
     body: null,
     mayGoOn: () => !feed.over,
   }, new GapAnswer(context, object, feed));

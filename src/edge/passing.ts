@@ -13,8 +13,7 @@ import { askOrigins } from './failover';
 import type { Admitted, FlowContext } from './flow-parts';
 import { HeadBlock, type ViewerRequest } from './http/exchange';
 import { spoilByWrite } from './invalidation';
-import { originRequest } from './origin-request';
-import type { OriginListener } from './origins';
+import type { OriginListener, ShieldWord } from './origins';
 import { missOutcome, type Forwarded } from './outcome';
 import { mayStorePost, postToStore, type StorePost } from './post-storing';
 import { viewerFields } from './response-fields';
@@ -32,14 +31,17 @@ export interface Passed extends Admitted {
 export function pass(context: FlowContext, passed: Passed): void {
   const { exchange, compiled, path } = passed;
   const { request } = exchange;
-  const { identity, clock } = context;
+  const { clock } = context;
   const listener = new PassedAnswer(context, passed, clock.nowMs(), clock.monotonicMs());
   exchange.onAbort = () => listener.viewerLeft();
   const content = contentOf(context, passed, () => listener.refuseContent());
   if (content === 'refused') return;
-  askOrigins(context.origins, {
+  askOrigins(context, {
     compiled,
-    requestFor: (origin) => originRequest(content.request, path, compiled, origin, 'viewer', identity, identity.requestId()),
+    request: content.request,
+    path,
+    audience: 'viewer',
+    conditions: [],
     body: content.body,
     mayGoOn: () => isReplayable(request) && !listener.gone,
   }, listener);
@@ -102,17 +104,17 @@ export class PassedAnswer implements OriginListener {
     exchange.inform(status, viewerFields(fields, forwardsCookies(compiled)));
   }
 
-  onHead(status: number, fields: Fields, source: BodySource): void {
+  onHead(status: number, fields: Fields, source: BodySource, shield: ShieldWord | null): void {
     const { exchange, compiled, path, why } = this.passed;
     const { request } = exchange;
     if (this.turnedAway) { source.abort(); return; }
     spoilByWrite(this.context.cache, request, compiled, path, status, fields);
-    if (status === 200) this.compareStored(fields);
+    if (status === 200) this.compareStored(fields, shield);
     if (this.gone) {
       source.abort();
       return;
     }
-    const outcome = missOutcome(status, why, null);
+    const outcome = missOutcome(status, why, null, shield);
     const page = errorPageFor(exchange, compiled, status, outcome);
     if (page !== null) {
       this.turnedAway = true;
@@ -129,13 +131,13 @@ export class PassedAnswer implements OriginListener {
     const { bodyBytes } = coded;
     const block = new HeadBlock(status, coded.fields);
     const upstreamMs = this.context.clock.monotonicMs() - this.requestedAtMs;
-    const head = this.context.fields.miss(exchange, { block, compiled, outcome, ageS: sentAgeS(fields), upstreamMs }, false);
+    const head = this.context.fields.miss(exchange, { block, compiled, outcome, ageS: sentAgeS(fields), upstreamMs, shield }, false);
     if (request.method === 'HEAD' || status === 204 || status === 304) {
       exchange.answer(head.block, head.own, null, bodyBytes);
       return;
     }
     // What is compressed on its way goes to this viewer only.
-    if (this.fetch !== null && coded.compressor === null) this.storePost = postToStore(this.context, this.passed, this.headOf(status, fields), this.fetch);
+    if (this.fetch !== null && coded.compressor === null) this.storePost = postToStore(this.context, this.passed, this.headOf(status, fields, shield), this.fetch);
     const { cache, objectBytesMax } = this.context;
     this.body = new StreamedBody(coded.source, this.storePost !== null, bodyBytes, objectBytesMax, (bytes) => cache.reserve(bytes));
     exchange.onAbort = this.body.attach(exchange.begin(head.block, head.own, bodyBytes));
@@ -165,15 +167,15 @@ export class PassedAnswer implements OriginListener {
     this.context.refusals.denyForOrigin(exchange, compiled, fault);
   }
 
-  private compareStored(fields: Fields): void {
+  private compareStored(fields: Fields, shield: ShieldWord | null): void {
     const { exchange, compiled, path, stored } = this.passed;
     if (stored === null) return;
     const wanted = { compiled, request: plain(exchange.request), path, baseKey: stored.variant?.baseKey ?? stored.key, key: stored.key, purgePath: stored.purgePath };
-    renewByHead(this.context, wanted, stored, this.headOf(200, fields));
+    renewByHead(this.context, wanted, stored, this.headOf(200, fields, shield));
   }
 
-  private headOf(status: number, fields: Fields): OriginHead {
-    return { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs, requestedAtMs: this.requestedAtMs };
+  private headOf(status: number, fields: Fields, shield: ShieldWord | null): OriginHead {
+    return { status, fields, shield, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs: this.requestedWallMs, requestedAtMs: this.requestedAtMs };
   }
 
   private land(): void {

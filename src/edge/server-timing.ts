@@ -9,9 +9,14 @@ import { combined, listElements, type Fields } from '../protocol/http/fields';
 export type Timing =
   /** This edge made the answer itself. */
   | { readonly kind: 'own' }
-  | { readonly kind: 'hit' }
-  | { readonly kind: 'refresh'; readonly upstreamMs: number }
-  | { readonly kind: 'miss'; readonly upstreamMs: number };
+  | { readonly kind: 'hit'; readonly layer: Layer }
+  | { readonly kind: 'refresh' | 'miss'; readonly upstreamMs: number; readonly layer: Layer };
+
+/** Which edge's cache had it, or which edge asked the origin. */
+export type Layer = 'EDGE' | 'Origin Shield';
+
+/** @param shield what the edge says that stood in for the origin */
+export const layerOf = (shield: object | null): Layer => shield === null ? 'EDGE' : 'Origin Shield';
 
 export interface TimedAnswer {
   readonly timing: Timing;
@@ -34,12 +39,12 @@ export function isTimed(percent: number, request: Fields, dice: number): boolean
 export function serverTiming({ timing, pop, requestId, downstreamMs }: TimedAnswer, fromOrigin: string | undefined): string {
   const metrics: string[] = [];
   if (timing.kind === 'refresh' || timing.kind === 'miss') {
-    metrics.push('cdn-upstream-layer;desc="EDGE"', `cdn-upstream-fbl;dur=${Math.round(timing.upstreamMs)}`);
+    metrics.push(`cdn-upstream-layer;desc="${timing.layer}"`, `cdn-upstream-fbl;dur=${Math.round(timing.upstreamMs)}`);
     if (fromOrigin !== undefined) metrics.push(fromOrigin);
   }
   if (timing.kind !== 'own') metrics.push(`cdn-cache-${timing.kind}`);
   metrics.push(`cdn-pop;desc="${pop}"`, `cdn-rid;desc="${requestId}"`);
-  if (timing.kind === 'hit') metrics.push('cdn-hit-layer;desc="EDGE"');
+  if (timing.kind === 'hit') metrics.push(`cdn-hit-layer;desc="${timing.layer}"`);
   metrics.push(`cdn-downstream-fbl;dur=${Math.round(downstreamMs)}`);
   return metrics.join(',');
 }

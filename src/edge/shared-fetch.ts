@@ -18,7 +18,7 @@ import type { Admitted, FlowContext } from './flow-parts';
 import type { Kept } from './freshness';
 import { HeadBlock, type Exchange } from './http/exchange';
 import type { OriginFetch, SharedAnswer } from './origin-fetch';
-import type { OriginListener } from './origins';
+import type { OriginListener, ShieldWord } from './origins';
 import { missOutcome, refreshHitOutcome } from './outcome';
 import type { PartFeed } from './part-feed';
 import { servePart } from './part-fetching';
@@ -29,6 +29,7 @@ import { statusOfFault } from './refusals';
 import { announcedBytes, viewerFields } from './response-fields';
 import { renewed } from './revalidation';
 import { mayStandIn, type OriginFailure } from './reuse';
+import { layerOf } from './server-timing';
 import { forwardsCookies, freshnessOf, judge, keptFields, sentAgeS, type OriginHead } from './storing';
 import { markUnshared, rangesOf } from './unshared';
 import { selectingNames, variantKey } from './variants';
@@ -68,9 +69,9 @@ export class SharedFetch implements OriginListener {
     for (const { exchange } of this.fetch.waiters) exchange.inform(status, viewerFields(fields, forwardsCookies(this.wanted.compiled)));
   }
 
-  onHead(status: number, fields: Fields, source: BodySource): void {
+  onHead(status: number, fields: Fields, source: BodySource, shield: ShieldWord | null): void {
     const { requestedWallMs, requestedAtMs } = this;
-    const head: OriginHead = { status, fields, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs };
+    const head: OriginHead = { status, fields, shield, arrivedAtMs: this.context.clock.monotonicMs(), requestedWallMs, requestedAtMs };
     if (status >= 500 && this.standIn(status, 'error')) {
       this.turnedAway = true;
       source.abort();
@@ -154,13 +155,14 @@ export class SharedFetch implements OriginListener {
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
     if (reuse.kind === 'pass') {
       context.log.debug('not stored', { site: compiled.site.site.id, why: reuse.why });
-      this.answerOne({ block, compiled, outcome: missOutcome(block.status, 'uri-miss', reuse.why), ageS, upstreamMs }, body, bodyBytes);
+      this.answerOne({ block, compiled, outcome: missOutcome(block.status, 'uri-miss', reuse.why, head.shield), ageS, upstreamMs, shield: head.shield }, body, bodyBytes);
       return;
     }
     const names = selectingNames(head.fields, compiled).map(ownCopy);
     const key = ownCopy(variantKey(wanted.baseKey, names, wanted.request.fields));
     const kept = reuse.withheld.length === 0 ? block : new HeadBlock(head.status, without(block.fields, new Set(reuse.withheld)));
-    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, upstreamMs, tags: cacheTagsOf(head.fields, compiled.site.site.cacheTagField), names, key };
+    const { arrivedAtMs, shield } = head;
+    const sharing: SharedAnswer = { block: kept, body, bodyBytes, ageS, arrivedAtMs, freshUntilMs: arrivedAtMs + reuse.ttlS * 1000, upstreamMs, shield, tags: cacheTagsOf(head.fields, compiled.site.site.cacheTagField), names, key };
     fetch.sharing = sharing;
     this.store = () => this.keep(body, sharing, reuse, head);
     this.answerAll(sharing, block);
@@ -202,10 +204,12 @@ export class SharedFetch implements OriginListener {
     this.forget();
     const ageS = sentAgeS(head.fields);
     const upstreamMs = head.arrivedAtMs - head.requestedAtMs;
-    const outcome = missOutcome(head.status, 'uri-miss', null);
+    const { shield } = head;
+    const outcome = missOutcome(head.status, 'uri-miss', null, shield);
     this.serveSelected(names, object.key, ({ exchange, compiled }) => {
+      exchange.freshUntilMs = object.freshness.freshUntilMs;
       servePart(context, exchange, object, { ...wanted, compiled, key: object.key }, (to, { block }) =>
-        context.fields.miss(to, { block, compiled, outcome, ageS, upstreamMs }, true));
+        context.fields.miss(to, { block, compiled, outcome, ageS, upstreamMs, shield }, true));
     });
     if (feed.over) {
       source.abort();
@@ -297,10 +301,11 @@ export class SharedFetch implements OriginListener {
       const { exchange, compiled } = one;
       if (exchange.finished) continue;
       if (!selects(exchange, stale)) { this.elsewhere.pass(one); continue; }
+      exchange.freshUntilMs = object.freshness.freshUntilMs;
       const composed = context.fields.compose(exchange, {
         block: object.block, compiled, outcome: refreshHitOutcome, ageS: object.ageS(head.arrivedAtMs),
         cacheStatus: 'fwd=stale; fwd-status=304', requestId: context.identity.requestId(),
-        timing: { kind: 'refresh', upstreamMs: head.arrivedAtMs - head.requestedAtMs },
+        timing: { kind: 'refresh', upstreamMs: head.arrivedAtMs - head.requestedAtMs, layer: layerOf(head.shield) },
       });
       if (object.parts === null) deliverObject(exchange, object, composed, () => context.clock.nowMs());
       else servePart(context, exchange, object, { ...wanted, compiled }, () => composed);
@@ -356,11 +361,18 @@ function selects(exchange: Exchange, { variant, key }: StoredObject): boolean {
 
 /** Starts an answer whose body is still arriving. @param block the head for this viewer */
 export function serveShared(context: FlowContext, { exchange, compiled }: Admitted, sharing: SharedAnswer, block: HeadBlock): void {
-  const { ageS, upstreamMs } = sharing;
-  const outcome = missOutcome(block.status, 'uri-miss', null);
+  const { upstreamMs, shield } = sharing;
+  const outcome = missOutcome(block.status, 'uri-miss', null, shield);
   const page = errorPageFor(exchange, compiled, block.status, outcome);
   if (page !== null) { context.serve(page); return; }
-  const head = context.fields.miss(exchange, { block, compiled, outcome, ageS, upstreamMs }, true);
+  exchange.freshUntilMs = sharing.freshUntilMs;
+  const head = context.fields.miss(exchange, { block, compiled, outcome, ageS: presentAgeS(sharing, context.clock.monotonicMs()), upstreamMs, shield }, true);
   if (exchange.request.method === 'HEAD') exchange.answer(head.block, head.own, null, sharing.bodyBytes);
   else exchange.onAbort = sharing.body.attach(exchange.begin(head.block, head.own, sharing.bodyBytes));
+}
+
+/** The age it came with, and how long it has been here since (RFC 9111 section 4.2.3); null: it came with none, a moment ago. */
+function presentAgeS({ ageS, arrivedAtMs }: SharedAnswer, nowMs: number): number | null {
+  const residentS = Math.floor((nowMs - arrivedAtMs) / 1000);
+  return residentS === 0 ? ageS : (ageS ?? 0) + residentS;
 }

@@ -32,6 +32,8 @@ export interface CompiledBehavior {
   /** Null: content goes to the origin as it comes. */
   readonly encryption: FieldEncryption | null;
   readonly space: Space<OriginFetch>;
+  /** What serves other edges that ask in an origin's place, by origin: those that have a shield. */
+  readonly standingIn: ReadonlyMap<string, CompiledBehavior>;
   /** Null: answers go out as they come. */
   readonly responseHeaders: ResponseHeaders | null;
   /** By the status of the error. */
@@ -40,6 +42,8 @@ export interface CompiledBehavior {
 
 export interface CompiledSite {
   readonly site: WebSite;
+  /** Seqs of all that it is made from. */
+  readonly versions: readonly number[];
   readonly behaviors: readonly CompiledBehavior[];
   /** Null: viewers are let in from anywhere. */
   readonly countryRule: CountryRule | null;
@@ -82,6 +86,8 @@ export class SiteTable {
   private readonly staging = new Map<string, Owner>();
   /** Enabled multi-tenant sites, by id. */
   private readonly templates = new Map<string, CompiledSite>();
+  /** Enabled web sites by id, staging ones too. */
+  private readonly webById = new Map<string, CompiledSite>();
   /** Of streaming sites, by id: what is behind them. */
   private readonly media = new Map<string, CompiledSite>();
   readonly tenants: TenantTable;
@@ -129,6 +135,12 @@ export class SiteTable {
     const { tls } = template.site;
     // A tenant's first name is ours.
     return name === tenant.document.hosts[0] ? { ...tls, certificate: defaultCertificateId, name, preferred: null } : { ...tls, name, preferred: tenant.document.certificate };
+  }
+
+  /** The enabled web site with an id, or what the viewers of a tenant with that id are served. */
+  withId(id: string): CompiledSite | null {
+    const tenant = this.tenants.get(id);
+    return tenant === undefined ? this.webById.get(id) ?? null : this.tenants.siteOf(tenant);
   }
 
   /** The enabled staging site of a name. */
@@ -187,6 +199,7 @@ export class SiteTable {
     this.forget(site.id);
     this.byId.set(site.id, site);
     if (!web) this.media.set(site.id, compiled);
+    else if (site.enabled) this.webById.set(site.id, compiled);
     if (web && site.tenancy !== null && site.enabled) this.templates.set(site.id, compiled);
     const served = web && site.enabled;
     for (const name of site.hosts) {
@@ -226,6 +239,7 @@ export class SiteTable {
     const hosts = this.byId.get(id)?.hosts ?? this.tenants.get(id)?.document.hosts ?? [];
     this.byId.delete(id);
     this.media.delete(id);
+    this.webById.delete(id);
     this.templates.delete(id);
     this.tenants.remove(id);
     for (const table of [this.byHost, this.staging]) {
@@ -243,7 +257,10 @@ export class SiteTable {
 
 type SpaceOf = (site: string, origin: string) => Space<OriginFetch>;
 
-const spacesOf = ({ behaviors }: CompiledSite): ReadonlySet<Space<OriginFetch>> => new Set(behaviors.map((behavior) => behavior.space));
+const spacesOf = ({ behaviors }: CompiledSite): ReadonlySet<Space<OriginFetch>> => new Set(behaviors.flatMap(spacesUnder));
+
+/** All that is stored under a behaviour: for viewers, and for other edges. */
+export const spacesUnder = ({ space, standingIn }: CompiledBehavior): readonly Space<OriginFetch>[] => [space, ...[...standingIn.values()].map((view) => view.space)];
 
 /** The behaviour for a path: the first whose pattern matches; the default one always does. */
 export function behaviorFor(site: CompiledSite, path: string): CompiledBehavior {
@@ -269,7 +286,7 @@ function compileSite(site: WebSite, spaceOf: SpaceOf): CompiledSite | { readonly
   const keys = keysOf(site);
   if (typeof keys === 'string') return { refused: `public key ${keys} cannot be used` };
   const compiled: CompiledSite = {
-    site, behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
+    site, versions: [site.seq], behaviors, countryRule: site.countries === null ? null : countryRule(site.countries), errorMinTtlS: (status) => errorTtls.get(status) ?? errorMinTtlDefaultS,
   };
   const plain: CompiledBehavior[] = [];
   for (const configured of site.behaviors) {
@@ -290,11 +307,11 @@ function tenantsOwn(tenant: TenantSite, template: CompiledSite, origins: readonl
   const { id, seq, hosts } = tenant;
   const site: WebSite = { ...template.site, id, seq, hosts, origins, tenancy: null, countries: tenant.countries ?? template.site.countries };
   const behaviors: CompiledBehavior[] = [];
-  const compiled: CompiledSite = { ...template, site, behaviors, countryRule: tenant.countries === null ? template.countryRule : countryRule(tenant.countries) };
+  const compiled: CompiledSite = { ...template, site, versions: [seq, ...template.versions], behaviors, countryRule: tenant.countries === null ? template.countryRule : countryRule(tenant.countries) };
   const byId = new Map(origins.map((origin) => [origin.id, origin]));
   addErrorPages(compiled, behaviors, template.behaviors.map((one): CompiledBehavior => {
     const own = one.origins.map((origin) => byId.get(origin.id) ?? origin);
-    return { ...one, site: compiled, origins: own, space: spaceOf(id, own.map(fingerprint).join(' ')) };
+    return withStandIns({ ...one, site: compiled, origins: own, space: spaceOf(id, own.map(fingerprint).join(' ')) }, spaceOf);
   }));
   return compiled;
 }
@@ -313,7 +330,7 @@ function compileBehavior(
   if (signedBy?.includes(undefined) === true) return { refused: 'names a public key that is not there' };
   const encryption = behavior.encryption === null ? null : FieldEncryption.of(behavior.encryption);
   if (behavior.encryption !== null && encryption === null) return { refused: 'names a key by which fields cannot be encrypted' };
-  return {
+  return withStandIns({
     site: compiled,
     behavior,
     encryption,
@@ -326,7 +343,24 @@ function compileBehavior(
     signedBy: signedBy === undefined ? null : new Map((signedBy as ViewerKey[]).map((key) => [key.id, key])),
     space: spaceOf(site.id, found.map(fingerprint).join(' ')),
     responseHeaders: behavior.responseHeaders === null ? null : new ResponseHeaders(behavior.responseHeaders),
+    standingIn: new Map(),
     errorPages: noPages,
+  }, spaceOf);
+}
+
+function withStandIns(behavior: CompiledBehavior, spaceOf: SpaceOf): CompiledBehavior {
+  const shielded = behavior.origins.filter((origin) => origin.shield !== null);
+  return { ...behavior, standingIn: new Map(shielded.map((origin) => [origin.id, standingInFor(behavior, origin, spaceOf)])) };
+}
+
+/**
+ * The behaviour as this edge serves other edges by it: one origin, which is asked itself, and nothing of what the edge does that
+ * has the viewer. Where it is the behaviour's only origin, the cache is the same.
+ */
+function standingInFor(plain: CompiledBehavior, origin: SiteOrigin, spaceOf: SpaceOf): CompiledBehavior {
+  return {
+    ...plain, origins: [{ ...origin, shield: null }], failoverStatuses: new Set(), signedBy: null, encryption: null, responseHeaders: null,
+    space: spaceOf(plain.site.site.id, fingerprint(origin)),
   };
 }
 

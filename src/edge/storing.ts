@@ -7,6 +7,7 @@ import type { Freshness } from './cache/stored-object';
 import type { FlowContext } from './flow-parts';
 import { reuseOf, type Kept, type Reuse } from './freshness';
 import { isAuthorized } from './origin-request';
+import type { ShieldWord } from './origins';
 import { viewerFields } from './response-fields';
 import type { CacheRules } from './rules';
 import type { CompiledBehavior } from './sites';
@@ -16,6 +17,8 @@ import type { Wanted } from './wanted';
 export interface OriginHead {
   readonly status: number;
   readonly fields: Fields;
+  /** What the edge says that stood in for the origin; null: it is the origin's own. */
+  readonly shield: ShieldWord | null;
   /** Monotonic time of arrival. */
   readonly arrivedAtMs: number;
   /** When the request was sent, by the wall clock and by the monotonic one. */
@@ -31,9 +34,11 @@ export function judge(context: FlowContext, wanted: Wanted, head: OriginHead, bo
   // Without framing, an answer cut short by its connection's end looks like a whole one (RFC 9112 section 8).
   const framed = bodyBytes !== null || combined(fields, 'transfer-encoding') !== undefined || status === 204;
   if (!framed) return { kind: 'pass', why: 'unframed' };
-  return reuseOf(status, fields, { ...behavior.caching, errorMinTtlS: site.errorMinTtlS(status) }, clock.nowMs(), {
+  const reuse = reuseOf(status, fields, { ...behavior.caching, errorMinTtlS: site.errorMinTtlS(status) }, clock.nowMs(), {
     rules: forwardsCookies(wanted.compiled) ? rules : cookiesRemoved(rules), requestedMs: head.requestedWallMs, authorized: isAuthorized(wanted.request.fields, wanted.compiled, rules.authorizationInKey),
   });
+  // Minimum TTLs count from when the fleet got the answer, not once more from when this edge did.
+  return reuse.kind === 'store' && typeof head.shield?.freshS === 'number' ? { ...reuse, ttlS: Math.min(reuse.ttlS, head.shield.freshS) } : reuse;
 }
 
 /** Where cookies are not forwarded, Set-Cookie is not given on either, and does not matter. */

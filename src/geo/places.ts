@@ -31,6 +31,9 @@ export function airportOf(pop: string): Airport | null {
   return airports.get(pop.slice(0, 3).toUpperCase()) ?? null;
 }
 
+/** Edges of one point of presence share a name up to its dash: `FRA56-P1` and `FRA56-P2` are two halls of one place. */
+export const placeName = (pop: string): string => pop.split('-', 1)[0] as string;
+
 /** Great-circle distance. */
 export function distanceKm(a: Place, b: Place): number {
   const [latitudeA, latitudeB] = [radians(a.latitude), radians(b.latitude)];

@@ -82,7 +82,8 @@ export const effects: Readonly<Record<string, Rule>> = {
     'ConnectionAttempts': enforced,
     'ConnectionTimeout': enforced,
     'ResponseCompletionTimeout': enforced,
-    'OriginShield.*': ignored('each edge asks the origin itself'),
+    'OriginShield.Enabled': enforced,
+    'OriginShield.OriginShieldRegion': enforcedBut('the edge nearest to the region stands in for the origin'),
     'OriginAccessControlId': enforcedBut('as an access identity; of SigningBehavior always-amz-auth, a viewer\'s own Authorization goes alone'),
   }),
   ...below('OriginGroups.Items[]', {

@@ -151,10 +151,16 @@ function accessControlOf(origin: Origin, context: ConfigContext): string {
   return id;
 }
 
+/** Regions in which CloudFront offers Origin Shield (guide: origin-shield; the United Arab Emirates came later). */
+export const shieldRegions: ReadonlySet<string> = new Set([
+  'us-east-1', 'us-east-2', 'us-west-2', 'ap-south-1', 'ap-northeast-1', 'ap-northeast-2', 'ap-southeast-1', 'ap-southeast-2',
+  'eu-central-1', 'eu-west-1', 'eu-west-2', 'sa-east-1', 'me-central-1',
+]);
+
 function shieldOf(shield: OriginShield | undefined): OriginShield {
   if (shield?.Enabled !== true) return { Enabled: false };
   const region = required(shield.OriginShieldRegion, 'OriginShieldRegion');
-  if (!/^[a-z]{2}(-[a-z]{1,16}){1,3}-\d{1,2}$/.test(region)) refuse('InvalidArgument', 'The parameter OriginShieldRegion is not valid.');
+  if (!shieldRegions.has(region)) refuse('InvalidArgument', 'The parameter OriginShieldRegion is not valid.');
   return { Enabled: true, OriginShieldRegion: region };
 }
 

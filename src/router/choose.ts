@@ -1,5 +1,6 @@
 // Which edges a viewer is sent to, in order, and why: a pure function of what is known of viewer, fleet and distribution.
-import { distanceKm, type Place, type PriceRegion } from '../geo/places';
+import { homeScore } from '../base/rendezvous';
+import { distanceKm, placeName, type Place, type PriceRegion } from '../geo/places';
 
 /**
  * `up`: answers, and hears the worker. `cut-off`: answers, but what it serves may be older than what was claimed.
@@ -63,8 +64,6 @@ function standingOf(edge: Candidate, priceClass: PriceRegion): Standing {
   return edge.load >= fullLoad ? 'full' : 'fit';
 }
 
-const placeName = (pop: string): string => pop.split('-', 1)[0] as string;
-
 /** All edges of a place together are as busy as their load weighed by capacity: viewers go to a place, then to an edge. */
 function placeLoads(edges: readonly Candidate[]): ReadonlyMap<string, number> {
   const sums = new Map<string, { load: number; capacity: number }>();
@@ -73,27 +72,6 @@ function placeLoads(edges: readonly Candidate[]): ReadonlyMap<string, number> {
     sums.set(placeName(pop), { load: sum.load + load * capacity, capacity: sum.capacity + capacity });
   }
   return new Map([...sums].map(([pop, { load, capacity }]) => [pop, load / capacity]));
-}
-
-/** FNV-1a over the texts, then mixed (MurmurHash3's finaliser), so that similar names end far apart. */
-function hash32(...texts: readonly string[]): number {
-  let hash = 0x811c9dc5;
-  for (const text of texts) {
-    for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    hash = Math.imul(hash ^ 0xff, 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/**
- * Weighted rendezvous hashing: the edge with the highest score is the key's home. When an edge comes or goes, only the
- * keys that it takes or leaves move, and each edge is home to a part that its capacity is of the whole.
- */
-export function homeScore(key: string, edge: Pick<Candidate, 'id' | 'capacity'>): number {
-  const uniform = (hash32(key, edge.id) + 0.5) / 0x1_0000_0000;
-  return -edge.capacity / Math.log(uniform);
 }
 
 interface Scored<E extends Candidate> {

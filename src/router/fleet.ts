@@ -1,21 +1,12 @@
 // The edges as this router knows them: the list it was told last, kept on disk, and what they answer to its own probes.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isIPv4, isIPv6 } from 'node:net';
-import { codeOf, messageOf } from '../base/fault';
-import { isAnyAddress } from '../base/ip-ranges';
+import { KeptJson } from '../base/kept-json';
 import type { Log } from '../base/log';
+import { endpointOf, type Endpoint } from '../snapshot/endpoint';
 import { fleetEdgesOf, type FleetEdge } from '../snapshot/wire';
 import type { Candidate } from './choose';
 import { EdgeProbes } from './health';
-
-/** Where an edge listens. */
-export interface Endpoint {
-  readonly secure: boolean;
-  /** Without brackets. */
-  readonly address: string;
-  readonly port: number;
-}
 
 /** An edge that viewers can be sent to. */
 export interface RoutedEdge extends Candidate {
@@ -26,15 +17,6 @@ export interface RoutedEdge extends Candidate {
 
 interface KnownEdge { readonly told: FleetEdge; readonly endpoints: readonly Endpoint[]; readonly probes: EdgeProbes }
 
-function endpointOf(url: string): Endpoint | null {
-  if (!URL.canParse(url)) return null;
-  const { protocol, hostname, port } = new URL(url);
-  const address = hostname.replace(/^\[|\]$/g, '');
-  if ((protocol !== 'http:' && protocol !== 'https:') || (!isIPv4(address) && !isIPv6(address)) || isAnyAddress(address)) return null;
-  const secure = protocol === 'https:';
-  return { secure, address, port: port === '' ? (secure ? 443 : 80) : Number(port) };
-}
-
 const addressesIn = (endpoints: readonly Endpoint[], isOfFamily: (address: string) => boolean): readonly string[] =>
   [...new Set(endpoints.map(({ address }) => address).filter(isOfFamily))];
 
@@ -42,11 +24,11 @@ export class Fleet {
   private known = new Map<string, KnownEdge>();
   private routed: readonly RoutedEdge[] | null = null;
   private hearsWorker = false;
-  private readonly file: string;
+  private readonly kept: KeptJson<readonly FleetEdge[]>;
 
   constructor(dir: string, private readonly log: Log) {
-    this.file = path.join(dir, 'fleet.json');
-    this.put(this.remembered());
+    this.kept = new KeptJson(path.join(dir, 'fleet.json'), 'fleet', fleetEdgesOf, log);
+    this.put(this.kept.read() ?? []);
   }
 
   /** All edges there are, with their health as of now. */
@@ -66,12 +48,7 @@ export class Fleet {
   /** A new list from the worker. */
   take(edges: readonly FleetEdge[]): void {
     this.put(edges);
-    try {
-      writeFileSync(`${this.file}.new`, JSON.stringify(edges), { mode: 0o600 });
-      renameSync(`${this.file}.new`, this.file);
-    } catch (thrown) {
-      this.log.warn('fleet-not-written', { code: codeOf(thrown) ?? 'none', reason: messageOf(thrown) });
-    }
+    this.kept.write(edges);
   }
 
   /** While this router hears no worker, nobody can say which edge does not either. */
@@ -94,14 +71,5 @@ export class Fleet {
       return [told.id, { told, endpoints, probes: this.known.get(told.id)?.probes ?? new EdgeProbes() }];
     }));
     this.routed = null;
-  }
-
-  private remembered(): readonly FleetEdge[] {
-    try {
-      return fleetEdgesOf(JSON.parse(readFileSync(this.file, 'utf8')));
-    } catch (thrown) {
-      if (codeOf(thrown) !== 'ENOENT') this.log.warn('fleet-unreadable', { file: this.file, reason: messageOf(thrown) });
-      return [];
-    }
   }
 }

@@ -2,7 +2,8 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Service } from '../base/service';
-import type { Endpoint, Fleet } from './fleet';
+import type { Endpoint } from '../snapshot/endpoint';
+import type { Fleet } from './fleet';
 
 const everyMs = 1_000;
 const timeoutMs = 1_000;

@@ -9,14 +9,17 @@ import { boundedRefusals, type Ack, type Delta, type Full, type Refused } from '
 
 /** What a node does with what it is told. All three are synchronous: in force when they return. */
 export interface NodeApply {
-  /** At start, from disk: what was accepted before. Called once, before anything else, also when there is nothing. */
-  restore(sites: readonly Site[], seq: number): void;
+  /**
+   * At start, from disk: what was accepted before. Called once, before anything else, also when there is nothing.
+   * @param epoch of the history that `seq` counts in; null: there is nothing
+   */
+  restore(sites: readonly Site[], seq: number, epoch: string | null): void;
   /**
    * A whole new state; sites that are not in it are gone. With `dropCache` everything cached goes too, since purges
    * may have been missed.
    * @returns the sites it cannot take; their previous versions stay in force
    */
-  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number): readonly SiteRefusal[];
+  replaceAll(sites: readonly Site[], dropCache: boolean, seq: number, epoch: string): readonly SiteRefusal[];
   /**
    * Changes: sites gone, sites put (a name may move from the one to the other), then purges.
    * @returns as replaceAll
@@ -74,11 +77,11 @@ export class Follower {
 
   constructor(private readonly options: FollowerOptions) {
     this.journal = Journal.open(options.dir, options.log);
-    const { seq, sites } = this.journal.remembered;
+    const { seq, sites, epoch } = this.journal.remembered;
     this.durableSeq = seq;
     this.durableEpoch = this.journal.remembered.epoch;
     for (const site of sites.values()) this.digested.put(site);
-    options.apply.restore([...sites.values()], seq);
+    options.apply.restore([...sites.values()], seq, epoch);
   }
 
   /** What is on disk, of which history. */
@@ -109,7 +112,7 @@ export class Follower {
     const before = this.journal.remembered.sites;
     // What it had of a site that came malformed goes on.
     const sites = [...parts.flatMap((part) => part.sites), ...malformed.flatMap((refusal) => before.get(refusal.site) ?? [])];
-    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq);
+    const found = this.options.apply.replaceAll(sites, head.dropCache, head.seq, head.epoch);
     const refused = this.refused(found, sites, malformed);
     const accepted = new Map<string, Site>();
     for (const site of sites) if (!refused.has(site.id)) accepted.set(site.id, site);

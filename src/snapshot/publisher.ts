@@ -12,8 +12,8 @@ import type { Service } from '../base/service';
 import type { Admitted, NodeGate } from './node-gate';
 import type { Snapshot } from './snapshot';
 import {
-  closeCodes, fromNodeBytesMax, leaving, readFromNode,
-  type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type Refused,
+  closeCodes, fromNodeBytesMax, leaving, peersOf, readFromNode,
+  type Ack, type FleetEdge, type FleetList, type Health, type Hello, type NodeRole, type NodeSituation, type PeerList, type Refused,
 } from './wire';
 
 /** A node as the publisher knows it. */
@@ -52,7 +52,7 @@ export type CaughtUp = () => Promise<void>;
 export interface Publisher extends Service {
   /** The snapshot has moved on: every node is told, each at its own pace. */
   publish(): void;
-  /** Routers are told, now and when they come, unless it is what they were told last. */
+  /** Nodes are told, now and when they come, each what is for its role, unless it is what they were told last. */
   tellFleet(edges: readonly FleetEdge[]): void;
   /** Edges are told that the fleet's keys are others now. */
   tellKeys(): void;
@@ -122,7 +122,7 @@ class NodeLink {
   private unackedBytes = 0;
   private load = 0;
   private digest: string | null = null;
-  /** The fleet's list as this router was told it last. */
+  /** The fleet's list as this node was told it last. */
   private toldFleet: string | null = null;
   private heardAtMs: number;
   private readonly helloTimer: NodeJS.Timeout;
@@ -193,11 +193,13 @@ class NodeLink {
   }
 
   /**
-   * Passes the fleet's list on to a router. It is small next to the sites, and only the newest counts: while the socket
-   * is full it is not sent, and the next beat tries again.
+   * Passes the fleet's list on. It is small next to the sites, and only the newest counts: while the socket is full it is
+   * not sent, and the next beat tries again.
    */
-  tellFleet(text: string): void {
-    if (this.hello?.role !== 'router' || this.mode === 'closed' || this.toldFleet === text || this.socket.bufferedAmount >= bufferedBytesMax) return;
+  tellFleet(texts: Readonly<Record<NodeRole, string>>): void {
+    if (this.hello === null || this.mode === 'closed') return;
+    const text = texts[this.hello.role];
+    if (this.toldFleet === text || this.socket.bufferedAmount >= bufferedBytesMax) return;
     this.socket.send(text);
     this.toldFleet = text;
   }
@@ -318,8 +320,8 @@ class NodeLink {
 class Fleet {
   private readonly sockets = new Set<NodeLink>();
   private readonly byNode = new Map<string, NodeLink>();
-  /** As routers are told it; null until the worker knows. */
-  private list: string | null = null;
+  /** As nodes of each role are told it; null until the worker knows. */
+  private list: Readonly<Record<NodeRole, string>> | null = null;
 
   constructor(readonly options: WebSocketPublisherOptions) {}
 
@@ -345,7 +347,9 @@ class Fleet {
   tell(link: NodeLink): void { if (this.list !== null) link.tellFleet(this.list); }
 
   tellAll(edges: readonly FleetEdge[]): void {
-    this.list = JSON.stringify({ type: 'fleet', edges } satisfies FleetList);
+    this.list = {
+      router: JSON.stringify({ type: 'fleet', edges } satisfies FleetList), edge: JSON.stringify({ type: 'peers', edges: peersOf(edges) } satisfies PeerList),
+    };
     for (const link of this.byNode.values()) this.tell(link);
   }
 

@@ -121,6 +121,7 @@ const origin = shape<SiteOrigin>({
   completionTimeoutS: orNull(seconds),
   signing: orNull(signing),
   clientCertificate: orNull(filled),
+  shield: orNull(filled),
 });
 
 const group = shape<SiteOriginGroup>({ id: filled, members: listOf(filled), statusCodes: listOf(count) });

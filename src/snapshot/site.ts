@@ -172,6 +172,8 @@ export interface SiteOrigin {
   readonly signing: SiteSigning | null;
   /** Id of the CertificateSite that the edge shows to the origin over TLS; null: it shows none. */
   readonly clientCertificate: string | null;
+  /** AWS's name of the region whose edge is asked in the origin's place; null: the origin is asked itself. */
+  readonly shield: string | null;
 }
 
 /** How requests to an origin are signed (AWS Signature Version 4); the key is the edge's own. */

@@ -14,7 +14,7 @@ import type { FleetKeys } from './fleet-keys';
 import { Assembly, Follower, Keeper, type NodeApply, type Part } from './follower';
 import {
   closeCodes, fromWorkerBytesMax, leaving, readFromWorker,
-  type Ack, type FleetEdge, type FleetKeysMessage, type Health, type Hello, type NodeRole, type NodeSituation, type Welcome,
+  type Ack, type FleetEdge, type FleetKeysMessage, type Health, type Hello, type NodeRole, type NodeSituation, type PeerEdge, type Welcome,
 } from './wire';
 
 /** A node, whichever way it follows its fleet. */
@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly load: () => number;
   /** Routers only: all edges there are, whenever that changes; in force when it returns. */
   readonly takeFleet?: (edges: readonly FleetEdge[]) => void;
+  /** Edges only: the same for them. */
+  readonly takePeers?: (edges: readonly PeerEdge[]) => void;
   readonly version?: string;
   readonly credential: NodeCredential;
   /** Edges only: where the fleet's keys are kept. */
@@ -145,6 +147,7 @@ class Link {
       if (this.mode !== 'following') throw new Fault('out-of-order', 'peer', `${message.type} before welcome`);
       if (message.type === 'keys') { this.takeKeys(message); return; }
       if (message.type === 'fleet') { this.takeFleet(message.edges); return; }
+      if (message.type === 'peers') { this.takePeers(message.edges); return; }
       const transfer = this.assembly.add(message, bytes.length);
       if (transfer !== null) this.take(transfer);
     } catch (thrown) {
@@ -171,6 +174,11 @@ class Link {
   private takeFleet(edges: readonly FleetEdge[]): void {
     if (this.options.takeFleet === undefined) throw new Fault('out-of-order', 'peer', 'the fleet is for routers');
     this.options.takeFleet(edges);
+  }
+
+  private takePeers(edges: readonly PeerEdge[]): void {
+    if (this.options.role !== 'edge') throw new Fault('out-of-order', 'peer', 'peers are for edges');
+    this.options.takePeers?.(edges);
   }
 
   private take(transfer: readonly Part[]): void {

@@ -1,6 +1,6 @@
 // The messages between worker and nodes: JSON texts, one per WebSocket frame, read strictly.
 //
-// Node to worker: hello, ack, health. Worker to node: welcome, full, delta; to routers fleet as well, to edges keys. A full or delta
+// Node to worker: hello, ack, health. Worker to node: welcome, full, delta; to routers fleet as well, to edges keys and peers. A full or delta
 // that is too long for one frame comes in parts, all but the last with `more`; a node applies and acknowledges the
 // whole, never a part.
 import { Fault } from '../base/fault';
@@ -126,9 +126,32 @@ export interface FleetList {
   readonly edges: readonly FleetEdge[];
 }
 
+/** An edge as the other edges are told of it: one may ask another in an origin's place. */
+export interface PeerEdge {
+  readonly id: string;
+  readonly pop: string;
+  readonly addresses: readonly string[];
+  /** Null: nobody knows. */
+  readonly place: NodePlace | null;
+  readonly capacity: number;
+  /** Some worker hears it, and it is not left in peace for maintenance. */
+  readonly fit: boolean;
+}
+
+/** All edges there are, whoever is told among them; takes the place of the list before. */
+export interface PeerList {
+  readonly type: 'peers';
+  readonly edges: readonly PeerEdge[];
+}
+
+/** What edges are told of the fleet that routers are told of. */
+export function peersOf(edges: readonly FleetEdge[]): readonly PeerEdge[] {
+  return edges.map(({ id, pop, addresses, place, capacity, connected, draining }) => ({ id, pop, addresses, place, capacity, fit: connected && !draining }));
+}
+
 export type FromNode = Hello | Ack | Health;
 /** `malformed`: sites whose shape is wrong, left out of the message; the node refuses them one by one. */
-export type FromWorker = Welcome | FleetKeysMessage | FleetList | ((Full | Delta) & { readonly malformed: readonly Refused[] });
+export type FromWorker = Welcome | FleetKeysMessage | FleetList | PeerList | ((Full | Delta) & { readonly malformed: readonly Refused[] });
 
 /** A frame from a node: a hello or an ack with its refusals. */
 export const fromNodeBytesMax = 256 * 1024;
@@ -232,28 +255,41 @@ function numberAt(fields: Fields, name: string, min: number, max: number): numbe
   return value;
 }
 
-function situationAt(fields: Fields): NodeSituation {
-  const { place, region } = fields;
-  if (region !== '100' && region !== '200' && region !== 'all') throw malformed('region');
+function placeAt(fields: Fields): NodePlace | null {
+  const { place } = fields;
   if (typeof place !== 'object') throw malformed('place');
-  return {
-    place: place === null ? null : { latitude: numberAt(place as Fields, 'latitude', -90, 90), longitude: numberAt(place as Fields, 'longitude', -180, 180) },
-    region,
-    capacity: numberAt(fields, 'capacity', Number.MIN_VALUE, capacityMax),
-  };
+  return place === null ? null : { latitude: numberAt(place as Fields, 'latitude', -90, 90), longitude: numberAt(place as Fields, 'longitude', -180, 180) };
+}
+
+const capacityAt = (fields: Fields): number => numberAt(fields, 'capacity', Number.MIN_VALUE, capacityMax);
+
+function situationAt(fields: Fields): NodeSituation {
+  const { region } = fields;
+  if (region !== '100' && region !== '200' && region !== 'all') throw malformed('region');
+  return { place: placeAt(fields), region, capacity: capacityAt(fields) };
 }
 
 /** Reads a list of edges. @throws Fault `malformed-message` */
 export function fleetEdgesOf(values: unknown): readonly FleetEdge[] {
+  return edgesOf(values).map((edge) => ({
+    ...identityAt(edge), ...situationAt(edge), load: numberAt(edge, 'load', 0, 1), connected: flagAt(edge, 'connected'), draining: flagAt(edge, 'draining'),
+  }));
+}
+
+/** Reads a list of edges as edges are told it. @throws Fault `malformed-message` */
+export function peerEdgesOf(values: unknown): readonly PeerEdge[] {
+  return edgesOf(values).map((edge) => ({ ...identityAt(edge), place: placeAt(edge), capacity: capacityAt(edge), fit: flagAt(edge, 'fit') }));
+}
+
+function edgesOf(values: unknown): readonly Fields[] {
   return listAt({ edges: values }, 'edges', fleetMax).map((value) => {
     if (typeof value !== 'object' || value === null) throw malformed('edges');
-    const edge = value as Fields;
-    return {
-      id: nameAt(edge, 'id'), pop: nameAt(edge, 'pop'), addresses: textsAt(edge, 'addresses', addressesMax), ...situationAt(edge),
-      load: numberAt(edge, 'load', 0, 1), connected: flagAt(edge, 'connected'), draining: flagAt(edge, 'draining'),
-    };
+    return value as Fields;
   });
 }
+
+const identityAt = (edge: Fields): Pick<FleetEdge, 'id' | 'pop' | 'addresses'> =>
+  ({ id: nameAt(edge, 'id'), pop: nameAt(edge, 'pop'), addresses: textsAt(edge, 'addresses', addressesMax) });
 
 function helloOf(fields: Fields): Hello {
   return {
@@ -335,6 +371,7 @@ export function readFromWorker(frame: string): FromWorker {
     case 'welcome': return { type: 'welcome', proof: fields['proof'] === null ? null : textAt(fields, 'proof', 4096), keys: keysAt(fields) };
     case 'keys': return { type: 'keys', keys: keysAt(fields) };
     case 'fleet': return { type: 'fleet', edges: fleetEdgesOf(fields['edges']) };
+    case 'peers': return { type: 'peers', edges: peerEdgesOf(fields['edges']) };
     case 'full': {
       const { sites, malformed: wrong } = sitesAt(fields, 'sites');
       return {

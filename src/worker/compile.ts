@@ -331,6 +331,7 @@ function compileOrigin(origin: Pick<Origin, 'Id' | 'DomainName'> & Partial<Origi
     completionTimeoutS: origin.ResponseCompletionTimeout ?? null,
     signing: signingOf(origin, lookup),
     clientCertificate: clientCertificateIdOf(custom?.OriginMtlsConfig),
+    shield: origin.OriginShield?.Enabled === true ? origin.OriginShield.OriginShieldRegion ?? null : null,
   };
 }
 

@@ -109,7 +109,7 @@ function hearLlhttp(bytes: Buffer): { messages: Message[]; failed: boolean; upgr
     const all = [...early, ...(fields ?? [])];
     messages.push({
       method: methodOf(method), target: withoutAuthority(earlyUrl + (url ?? ''), methodOf(method)),
-      fields: all.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)), body: '', whole: false,
+      fields: beyondConnection(all.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)), earlyUrl + (url ?? '')), body: '', whole: false,
     });
     early = [];
     earlyUrl = '';
@@ -130,6 +130,16 @@ function hearLlhttp(bytes: Buffer): { messages: Message[]; failed: boolean; upgr
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
 const { allMethods, methods } = require('_http_common') as { allMethods?: string[]; methods: string[] };
 const methodOf = (index: number): string => (allMethods ?? methods)[index] ?? '?';
+
+/** What a handler is told of the fields that came: without those that Connection names, and with the target's authority for Host. */
+function beyondConnection(fields: readonly string[], url: string): string[] {
+  const options = fields.flatMap((text, i) => (i % 2 === 1 && fields[i - 1] === 'connection' ? text.toLowerCase().split(',') : [])).map((option) => option.trim());
+  const named = options.filter((name) => !['', 'close', 'keep-alive', 'host', 'x-forwarded-for'].includes(name));
+  const authority = /^https?:\/\/([^/?]*)/i.exec(url)?.[1];
+  const dropped = [...(named.length > 0 ? ['connection', ...named] : []), ...(authority === undefined ? [] : ['host'])];
+  const kept = fields.filter((_, i) => !dropped.includes(fields[i - (i % 2)] as string));
+  return authority === undefined ? kept : ['host', authority, ...kept];
+}
 
 function withoutAuthority(url: string, method: string): string {
   const match = /^https?:\/\/[^/?]*(.*)$/is.exec(url);

@@ -53,7 +53,7 @@ export class BucketStore implements LogStore {
 
 const originOf = (bucket: string): SiteOrigin => ({
   id: 'logs', host: bucket, kind: 's3', protocol: 'https-only', httpPort: 80, httpsPort: 443, tlsVersions: ['TLSv1.2', 'TLSv1.3'], path: '', headers: [],
-  connectionAttempts: 1, connectionTimeoutS: 10, readTimeoutS: 30, keepAliveS: 5, completionTimeoutS: putTimeoutS, signing: { service: 's3', when: 'always' }, clientCertificate: null,
+  connectionAttempts: 1, connectionTimeoutS: 10, readTimeoutS: 30, keepAliveS: 5, completionTimeoutS: putTimeoutS, signing: { service: 's3', when: 'always' }, clientCertificate: null, shield: null,
 });
 
 /** A folder that has one of its own for each bucket. */

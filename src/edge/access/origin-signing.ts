@@ -11,7 +11,7 @@ export interface Destined {
   readonly origin: SiteOrigin;
   readonly request: OriginRequest;
   /** Who said where it is. */
-  readonly namedBy: 'distribution' | 'operator';
+  readonly namedBy: 'distribution' | 'operator' | 'fleet';
 }
 
 const regionDefault = 'us-east-1';

@@ -137,7 +137,7 @@ class Call {
     const { exchange, compiled } = this.admitted;
     const upstreamMs = this.context.clock.monotonicMs() - this.askedAtMs;
     const block = new HeadBlock(status, viewerFields(fields, forwardsCookies(compiled)));
-    const head = this.context.fields.miss(exchange, { block, compiled, outcome: missOutcome(status, 'method', null), ageS: null, upstreamMs }, false);
+    const head = this.context.fields.miss(exchange, { block, compiled, outcome: missOutcome(status, 'method', null), ageS: null, upstreamMs, shield: null }, false);
     if ((flags & Flag.endStream) !== 0) {
       // "Trailers-Only": the status stands in a head that ends the stream, and a client looks for it there only.
       exchange.answer(head.block, head.own, null, null);

@@ -18,7 +18,7 @@ export interface ViewerRequest {
   /** Lower case, without port; from an absolute-form target if there is one, else from Host. Empty if HTTP/1.0 sent none. */
   readonly host: string;
   readonly scheme: 'http' | 'https';
-  /** Everything that was sent, hop-by-hop fields included. */
+  /** Everything that was sent, hop-by-hop fields included, but for those that Connection names. */
   readonly fields: Fields;
   /** True when a body follows (Content-Length above zero or chunked). */
   readonly hasBody: boolean;
@@ -122,6 +122,8 @@ export interface Exchange {
   body(pace?: 'steady' | 'open'): Readable;
   /** Monotonic time at which it was handled, set where a behaviour's answers tell how long they took; else 0. */
   routedAtMs: number;
+  /** Monotonic time until which the answer may be reused, set when it is one that is stored; else 0. */
+  freshUntilMs: number;
   /** Fields that the answer gets, whatever it is. */
   ownFields: Fields;
   /** What became of it, set when it is answered; for the access log. */

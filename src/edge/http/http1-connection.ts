@@ -5,6 +5,7 @@ import { assert } from '../../base/assert';
 import { Fault } from '../../base/fault';
 import { ChunkedDecoder } from '../../protocol/http/chunked';
 import { FixedLengthDecoder, type BodyDecoder } from '../../protocol/http/body-decoder';
+import { without, type Fields } from '../../protocol/http/fields';
 import { parseRequestHead, type FieldSection, type RequestHead } from '../../protocol/http/request-head';
 import { HEAD_BYTES_MAX } from '../../protocol/http/request-rules';
 import type { ConnectionHost, Peer, ViewerConnection } from './connection-host';
@@ -345,7 +346,7 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
       httpVersion: head.version,
       host: head.host,
       scheme: this.host.scheme,
-      fields: head.section.fields,
+      fields: fieldsOf(head),
       hasBody,
       bodyBytes: head.section.chunked ? null : head.section.contentLength ?? 0,
       remoteAddress: viewerAddress(this.peer.address, head.section.fields, this.host.proxies.forwarded),
@@ -513,3 +514,14 @@ export class Http1Connection implements ExchangeLine, ViewerConnection {
     this.mode = mode;
   }
 }
+
+/**
+ * What the request says beyond this connection. What Connection names goes no further, into no cache key either (RFC 9110
+ * section 7.6.1); an authority in the target takes the place of Host (RFC 9112 section 3.2.2).
+ */
+function fieldsOf({ section: { fields, connectionNames }, authority }: RequestHead): Fields {
+  const kept = connectionNames === null ? fields : without(fields, connectionNames);
+  return authority === null ? kept : ['host', authority, ...without(kept, hostName)];
+}
+
+const hostName: ReadonlySet<string> = new Set(['host']);

@@ -37,6 +37,7 @@ type Framing = 'length' | 'chunked' | 'close' | 'none';
 export class Http1Exchange implements Exchange {
   outcome: Outcome | null = null;
   routedAtMs = 0;
+  freshUntilMs = 0;
   ownFields: Fields = [];
   onAbort: (() => void) | null = null;
   finished = false;

@@ -38,6 +38,7 @@ const NOTHING = '';
 export class Http2Exchange implements Exchange {
   outcome: Outcome | null = null;
   routedAtMs = 0;
+  freshUntilMs = 0;
   ownFields: Fields = [];
   onAbort: (() => void) | null = null;
   finished = false;

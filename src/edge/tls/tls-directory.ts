@@ -33,6 +33,8 @@ interface Context { readonly server: Server; readonly madeAtMs: number; readonly
 export interface TlsIdentity {
   readonly chain: string;
   readonly key: string;
+  /** SHA-256 of the certificate itself. */
+  readonly fingerprint: string;
   /** Lower case; may start with `*.`. */
   readonly names: ReadonlySet<string>;
 }
@@ -51,7 +53,7 @@ export class TlsDirectory {
     try {
       const key = this.keys.open(certificate.sealedKey, certificate.id);
       createPrivateKey(key);
-      this.identities.set(certificate.id, { chain: certificate.chain, key, names: namesIn(certificate.chain) });
+      this.identities.set(certificate.id, { chain: certificate.chain, key, fingerprint: new X509Certificate(certificate.chain).fingerprint256, names: namesIn(certificate.chain) });
       return null;
     } catch (thrown) {
       // Never the key itself: OpenSSL's reasons name functions, not content.
@@ -63,6 +65,9 @@ export class TlsDirectory {
   identity(id: string): TlsIdentity | null { return this.identities.get(id) ?? null; }
   remove(id: string): void { this.identities.delete(id); }
   ids(): IterableIterator<string> { return this.identities.keys(); }
+
+  /** Of the certificate that names get which no site has; null: there is none. */
+  defaultFingerprint(): string | null { return this.identities.get(defaultCertificateId)?.fingerprint ?? null; }
 
   /** The terms for a name; those of the default certificate for a name that no site has, as CloudFront does. */
   termsFor(name: string | null): TlsTerms {

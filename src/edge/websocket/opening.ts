@@ -7,7 +7,7 @@ import { handshakeProblem, isAccepted } from '../../protocol/http/websocket';
 import { askOrigins } from '../failover';
 import type { Admitted, FlowContext } from '../flow-parts';
 import { HeadBlock } from '../http/exchange';
-import { originRequest, type OriginRequest } from '../origin-request';
+import type { OriginRequest } from '../origin-request';
 import type { OriginListener } from '../origins';
 import { missOutcome, relayedOutcome } from '../outcome';
 import { PassedAnswer } from '../passing';
@@ -22,7 +22,7 @@ const servedVersion = ['sec-websocket-version', '13'];
 export function openWebSocket(context: FlowContext, admitted: Admitted): void {
   const { exchange, compiled, path } = admitted;
   const { request } = exchange;
-  const { origins, identity, refusals, clock, webSockets } = context;
+  const { refusals, clock, webSockets } = context;
   if (handshakeProblem(request.fields) !== null) {
     exchange.ownFields = [...exchange.ownFields, ...servedVersion];
     refusals.deny(exchange, compiled, 400, 'websocket-malformed');
@@ -40,12 +40,13 @@ export function openWebSocket(context: FlowContext, admitted: Admitted): void {
   };
   /** As it was sent last: the origin accepts the key that it got, which a behaviour may keep from it. */
   let asked: OriginRequest | null = null;
-  askOrigins(origins, {
+  askOrigins(context, {
     compiled,
-    requestFor: (origin) => {
-      asked = { ...originRequest(request, path, compiled, origin, 'viewer', identity, identity.requestId()), upgrade: 'websocket' };
-      return asked;
-    },
+    request,
+    path,
+    audience: 'viewer',
+    conditions: [],
+    webSocket: (sent) => { asked = sent; },
     body: null,
     mayGoOn: () => !answer.gone,
   }, new Opening(context, admitted, answer, seat, () => field(asked?.fields ?? [], 'sec-websocket-key'), clock.monotonicMs()));
@@ -59,9 +60,9 @@ class Opening implements OriginListener {
   ) {}
 
   onInformation: OriginListener['onInformation'] = (status, fields) => this.answer.onInformation(status, fields);
-  onHead: OriginListener['onHead'] = (status, fields, source) => {
+  onHead: OriginListener['onHead'] = (status, fields, source, shield) => {
     this.seat.leave();
-    this.answer.onHead(status, fields, source);
+    this.answer.onHead(status, fields, source, shield);
   };
   onData: OriginListener['onData'] = (piece) => this.answer.onData(piece);
   onEnd: OriginListener['onEnd'] = () => this.answer.onEnd();
@@ -97,7 +98,7 @@ class Opening implements OriginListener {
       exchange.outcome = relayedOutcome(relayed);
       log.debug('websocket-ended', { site: compiled.site.site.id, ...relayed });
     });
-    const head = this.context.fields.miss(exchange, { block, compiled, outcome: missOutcome(101, 'bypass', null), ageS: null, upstreamMs }, false);
+    const head = this.context.fields.miss(exchange, { block, compiled, outcome: missOutcome(101, 'bypass', null), ageS: null, upstreamMs, shield: null }, false);
     const tunnel = exchange.openTunnel(head.block, head.own, relay);
     if (tunnel === null) {
       this.refuse(socket);

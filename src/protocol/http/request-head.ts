@@ -20,6 +20,8 @@ export interface FieldSection {
   readonly host: string | null;
   readonly connectionClose: boolean;
   readonly connectionKeepAlive: boolean;
+  /** Names of fields that are about this connection only, `connection` itself among them; null: it names none. */
+  readonly connectionNames: ReadonlySet<string> | null;
   /** Content-Length; null when there was none. */
   readonly contentLength: number | null;
   readonly chunked: boolean;
@@ -40,6 +42,8 @@ export interface RequestHead {
   readonly version: '1.0' | '1.1';
   /** Effective host: the target's authority if it has one (RFC 9112 section 3.2.2), else Host's; empty when HTTP/1.0 sent none. */
   readonly host: string;
+  /** The target's authority as sent; null when it has none, and Host counts. */
+  readonly authority: string | null;
   readonly section: FieldSection;
   /** Index of the first byte after the head. */
   readonly endsAt: number;
@@ -123,6 +127,7 @@ class Findings {
   host: string | null = null;
   connectionClose = false;
   connectionKeepAlive = false;
+  connectionNames: Set<string> | null = null;
   contentLength: number | null = null;
   chunked = false;
   expectation: Expectation = 'none';
@@ -155,6 +160,7 @@ class Findings {
       if (name === 'close') this.connectionClose = true;
       else if (name === 'keep-alive') this.connectionKeepAlive = true;
       else if (name === 'upgrade') this.connectionUpgrade = true;
+      else if (name !== '' && !neverOfConnection.has(name)) (this.connectionNames ??= new Set(['connection'])).add(name);
     }
     return null;
   }
@@ -244,6 +250,9 @@ function parseSection(bytes: Buffer, start: number, at: number, limit: number): 
   }
 }
 
+/** Who is meant and who is asking: nobody may take it away from behind a proxy that forwards Connection as it came. */
+const neverOfConnection: ReadonlySet<string> = new Set(['host', 'x-forwarded-for']);
+
 /** RFC 9112 section 6.1: both framings at once is how requests are smuggled. */
 function section(bytes: Buffer, fields: Fields, findings: Findings): FieldSection | HeadRefusal {
   if (findings.chunked && findings.contentLength !== null) return refuse(400, 'two-framings');
@@ -253,6 +262,7 @@ function section(bytes: Buffer, fields: Fields, findings: Findings): FieldSectio
     host: findings.host,
     connectionClose: findings.connectionClose,
     connectionKeepAlive: findings.connectionKeepAlive,
+    connectionNames: findings.connectionNames,
     contentLength: findings.contentLength,
     chunked: findings.chunked,
     expectation: findings.expectation,
@@ -318,7 +328,7 @@ function incompleteVersion(bytes: Uint8Array, start: number, from: number, limit
   return unfinished(start, limit);
 }
 
-interface Target { readonly path: string; readonly query: string | null; readonly host: string | null }
+interface Target { readonly path: string; readonly query: string | null; readonly host: string | null; readonly authority: string | null }
 
 /** RFC 9112 section 3.2.2: `scheme://authority[/path][?query]`; user information is refused (RFC 9110 section 4.2.4). */
 function absoluteForm(line: RequestLine, scheme: 'http' | 'https'): Target | HeadRefusal {
@@ -328,22 +338,23 @@ function absoluteForm(line: RequestLine, scheme: 'http' | 'https'): Target | Hea
   const afterHost = questionAt === -1 ? target.length : questionAt;
   const slashAt = target.indexOf('/', prefix.length);
   const authorityEnd = slashAt === -1 ? afterHost : Math.min(slashAt, afterHost);
-  const host = hostOfAuthority(target.slice(prefix.length, authorityEnd));
+  const authority = target.slice(prefix.length, authorityEnd);
+  const host = hostOfAuthority(authority);
   if (host === null) return refuse(400, 'target-authority');
   const query = questionAt === -1 ? null : target.slice(questionAt + 1);
   const path = target.slice(authorityEnd, afterHost);
-  if (path !== '') return { path, query, host };
+  if (path !== '') return { path, query, host, authority };
   // RFC 9112 section 3.2.4: OPTIONS without path and query means the server as a whole.
-  return { path: line.method === 'OPTIONS' && query === null ? '*' : '/', query, host };
+  return { path: line.method === 'OPTIONS' && query === null ? '*' : '/', query, host, authority };
 }
 
 function parseTarget(line: RequestLine, scheme: 'http' | 'https'): Target | HeadRefusal {
   const { target, questionAt } = line;
   if (target.charCodeAt(0) === SLASH) {
-    if (questionAt === -1) return { path: target, query: null, host: null };
-    return { path: target.slice(0, questionAt), query: target.slice(questionAt + 1), host: null };
+    if (questionAt === -1) return { path: target, query: null, host: null, authority: null };
+    return { path: target.slice(0, questionAt), query: target.slice(questionAt + 1), host: null, authority: null };
   }
-  if (target === '*') return line.method === 'OPTIONS' ? { path: '*', query: null, host: null } : refuse(400, 'target-form');
+  if (target === '*') return line.method === 'OPTIONS' ? { path: '*', query: null, host: null, authority: null } : refuse(400, 'target-form');
   return absoluteForm(line, scheme);
 }
 
@@ -403,6 +414,7 @@ function parseWithin(bytes: Buffer, start: number, limit: number, scheme: 'http'
     query: target.query,
     version: line.version,
     host: target.host ?? found.host ?? '',
+    authority: target.authority,
     section: found,
     endsAt: line.endsAt + found.bytes.length,
   };

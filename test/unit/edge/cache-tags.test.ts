@@ -26,7 +26,7 @@ describe('over real sockets', () => {
   afterEach(() => edge.close());
   const result = async (path: string): Promise<string> => ((await edge.ask(path)).headers['x-cache'] as string).split(' ')[0] as string;
   let seq = 0;
-  const purge = (paths: readonly string[], tags: readonly string[]): void => { edge.state.change([], [], [{ seq: seq += 1, site: 'E1', paths, tags }]); };
+  const purge = (paths: readonly string[], tags: readonly string[]): void => { edge.state.change([], [], [{ seq: seq += 1, site: 'E1', paths, tags }], seq); };
 
   test('a tag invalidates every object that has it, whatever its path, and no other', async () => {
     edge = await TestEdge.start(({ url }, response) => {

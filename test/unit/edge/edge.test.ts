@@ -108,7 +108,7 @@ describe('the edge', () => {
     const until = async (count: number): Promise<void> => { while (held.length < count) await new Promise((resolve) => { setImmediate(resolve); }); };
     const before = edge.ask('/p');
     await until(1);
-    edge.state.change([], [], [{ seq: 9, site: 'E1', paths: ['/p'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 9, site: 'E1', paths: ['/p'], tags: [] }], 9);
     const after = edge.ask('/p');
     await until(2);
     held[1]?.();
@@ -156,9 +156,9 @@ describe('the edge', () => {
     edge.put({ defaultRootObject: 'index.html' });
     expect((await edge.ask('/')).body.toString()).toBe('/index.html 1');
     expect((await edge.ask('/index.html')).headers['x-cache']).toBe('Hit from cloudfront');
-    edge.state.change([], [], [{ seq: 3, site: 'E1', paths: ['/'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 3, site: 'E1', paths: ['/'], tags: [] }], 3);
     expect((await edge.ask('/')).body.toString()).toBe('/index.html 2');
-    edge.state.change([], [], [{ seq: 4, site: 'E1', paths: ['/index.html'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 4, site: 'E1', paths: ['/index.html'], tags: [] }], 4);
     expect((await edge.ask('/')).body.toString()).toBe('/index.html 3');
   });
 });
@@ -167,10 +167,10 @@ test('a distribution is served under its own name with a node\'s in it, its alia
   const cache = new Cache<OriginFetch>(1_000_000);
   const sites = new SiteTable(cache);
   const state = new EdgeState(sites, cache);
-  state.change([site({ hosts: ['d1.cloudfront.localhost', 'www.shop.example', '*.wild.example'] })], [], []);
+  state.change([site({ hosts: ['d1.cloudfront.localhost', 'www.shop.example', '*.wild.example'] })], [], [], 1);
   const found = (name: string): string | undefined => sites.find(name)?.site.id;
   expect(['d1.cloudfront.localhost', 'd1--edge-7.cloudfront.localhost', 'a--b.wild.example'].map(found)).toEqual(['E1', 'E1', 'E1']);
   expect(['www--edge-7.shop.example', 'd2--edge-7.cloudfront.localhost', '--d1.cloudfront.localhost', 'd1.cloudfront--x.localhost'].map(found)).toEqual([undefined, undefined, undefined, undefined]);
   const { id, seq, enabled, hosts, priceClass, ipv6 } = site({ id: 'E9' });
-  expect(state.change([{ kind: 'route', id, seq, enabled, hosts, priceClass, ipv6 }], [], [])).toEqual([{ site: 'E9', reason: 'a route is for routers' }]);
+  expect(state.change([{ kind: 'route', id, seq, enabled, hosts, priceClass, ipv6 }], [], [], 2)).toEqual([{ site: 'E9', reason: 'a route is for routers' }]);
 });

@@ -139,7 +139,7 @@ test('an origin that gives no answer is not asked again for the error caching TT
   edge.put({}, { errorPages: [page(502, { pagePath: '', minTtlS: 20 })] });
   for (let round = 0; round < 3; round += 1) expect((await edge.ask('/silent')).status).toBe(502);
   expect(seen()).toEqual(['GET /silent']);
-  edge.state.change([], [], [{ seq: 5, site: 'E1', paths: ['/sil*'], tags: [] }]);
+  edge.state.change([], [], [{ seq: 5, site: 'E1', paths: ['/sil*'], tags: [] }], 5);
   await edge.ask('/silent');
   expect(seen()).toHaveLength(2);
   edge.clock.advance(20_001);

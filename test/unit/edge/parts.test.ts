@@ -163,9 +163,9 @@ describe('ranges of an object that is not here', () => {
     await begin();
     await range('bytes=0-9');
     expect(edge.cache.bytes).toBeGreaterThan(part);
-    edge.state.change([], [], [{ seq: 1, site: 'E1', paths: ['/o'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 1, site: 'E1', paths: ['/o'], tags: [] }], 1);
     expect(cacheOf(await range('bytes=0-9'))).toBe('Miss');
-    edge.state.change([], [], [{ seq: 2, site: 'E1', paths: ['/*'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 2, site: 'E1', paths: ['/*'], tags: [] }], 2);
     await edge.ask('/other', { method: 'HEAD' });
     await sleep(50);
     expect([edge.cache.objectCount, edge.cache.bytes]).toEqual([0, 0]);

@@ -78,10 +78,10 @@ test.each<[number, Fields, number, boolean]>([
 
 test('the metrics of a hit, a refresh and a miss, with the origin\'s own in between', () => {
   const answer = { pop: 'SEA19-C1', requestId: 'id==', downstreamMs: 136.7 };
-  expect(serverTiming({ ...answer, timing: { kind: 'hit' } }, undefined))
+  expect(serverTiming({ ...answer, timing: { kind: 'hit', layer: 'EDGE' } }, undefined))
     .toBe('cdn-cache-hit,cdn-pop;desc="SEA19-C1",cdn-rid;desc="id==",cdn-hit-layer;desc="EDGE",cdn-downstream-fbl;dur=137');
-  expect(serverTiming({ ...answer, timing: { kind: 'refresh', upstreamMs: 3 } }, undefined))
+  expect(serverTiming({ ...answer, timing: { kind: 'refresh', upstreamMs: 3, layer: 'EDGE' } }, undefined))
     .toBe('cdn-upstream-layer;desc="EDGE",cdn-upstream-fbl;dur=3,cdn-cache-refresh,cdn-pop;desc="SEA19-C1",cdn-rid;desc="id==",cdn-downstream-fbl;dur=137');
-  expect(serverTiming({ ...answer, timing: { kind: 'miss', upstreamMs: 177.2 } }, 'db;dur=53'))
+  expect(serverTiming({ ...answer, timing: { kind: 'miss', upstreamMs: 177.2, layer: 'EDGE' } }, 'db;dur=53'))
     .toBe('cdn-upstream-layer;desc="EDGE",cdn-upstream-fbl;dur=177,db;dur=53,cdn-cache-miss,cdn-pop;desc="SEA19-C1",cdn-rid;desc="id==",cdn-downstream-fbl;dur=137');
 });

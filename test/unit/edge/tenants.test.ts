@@ -29,7 +29,7 @@ describe('on real sockets', () => {
     const { status, body } = await edge.edge.ask(path, { headers }, host);
     return status === 200 ? body.toString() : String(status);
   };
-  const purge = (id: string, seq: number): void => { edge.state.change([], [], [{ seq, site: id, paths: ['/*'], tags: [] }]); };
+  const purge = (id: string, seq: number): void => { edge.state.change([], [], [{ seq, site: id, paths: ['/*'], tags: [] }], seq); };
 
   test('each is served with its own parameters, under all its names, and its content is its own', async () => {
     expect(await ask('one.example')).toBe('/shops/one/a for 127.0.0.1 v1');
@@ -54,7 +54,7 @@ describe('on real sockets', () => {
     expect(await ask('www.one.example')).toBe('/plain/a for 127.0.0.1 v1');
     expect(await ask('x.one.example')).toBe('/shops/one/a for 127.0.0.1 v1');
     expect(await ask('three.example')).toBe('/shops/wide/a for 127.0.0.1 v1');
-    expect(edge.state.change([tenant('thief', { hosts: ['tthief.cloudfront.localhost', 'one.example'] })], [], [])).toEqual([{ site: 'dt_thief', reason: 'host one.example belongs to dt_one' }]);
+    expect(edge.state.change([tenant('thief', { hosts: ['tthief.cloudfront.localhost', 'one.example'] })], [], [], 2)).toEqual([{ site: 'dt_thief', reason: 'host one.example belongs to dt_one' }]);
     expect(await ask('one.example')).toBe('/shops/one/a for 127.0.0.1 v1');
   });
 
@@ -62,12 +62,12 @@ describe('on real sockets', () => {
     const refusing: readonly (() => void)[] = [
       () => edge.edge.put(tenant('one', { enabled: false })),
       () => edge.edge.put(connectionGroup({ enabled: false })),
-      () => { edge.state.change([], ['cg_default'], []); },
+      () => { edge.state.change([], ['cg_default'], [], 3); },
       () => edge.edge.put(shops({ enabled: false })),
-      () => { edge.state.change([], ['EMT'], []); },
+      () => { edge.state.change([], ['EMT'], [], 3); },
       () => edge.edge.put(tenant('one', { site: 'ENONE' })),
       () => edge.edge.put(site({ id: 'EPLAIN', hosts: ['dplain.cloudfront.localhost'] }), tenant('one', { site: 'EPLAIN' })),
-      () => { edge.state.change([], ['dt_one'], []); },
+      () => { edge.state.change([], ['dt_one'], [], 3); },
     ];
     for (const refuse of refusing) {
       edge.edge.put(shops(), connectionGroup(), tenant('one'));
@@ -114,7 +114,7 @@ describe('on real sockets', () => {
     edge.edge.put(shops({ defaultRootObject: 'index.html' }));
     expect(await ask('one.example', '/')).toBe('/shops/one/index.html for 127.0.0.1 v1');
     version = 2;
-    edge.state.change([], [], [{ seq: 9, site: 'dt_one', paths: ['/'], tags: [] }]);
+    edge.state.change([], [], [{ seq: 9, site: 'dt_one', paths: ['/'], tags: [] }], 9);
     expect(await ask('one.example', '/index.html')).toBe('/shops/one/index.html for 127.0.0.1 v2');
   });
 
@@ -153,7 +153,7 @@ describe('on real sockets', () => {
     await ask('one.example');
     await ask('two.example');
     version = 2;
-    expect(edge.state.replaceAll([tenant('one'), connectionGroup(), shops()], true)).toEqual([]);
+    expect(edge.state.replaceAll([tenant('one'), connectionGroup(), shops()], true, 1, 'epoch')).toEqual([]);
     expect(await ask('one.example')).toBe('/shops/one/a for 127.0.0.1 v2');
     expect(await ask('two.example')).toBe('403');
     version = 3;
@@ -173,7 +173,7 @@ describe('parameters that make no origin', () => {
     const sites = new SiteTable(cache, (_tenant, reason) => complaints.push(reason));
     const state = new EdgeState(sites, cache);
     const one = tenant('one', { parameters: [['shop', value]] });
-    expect(state.change([multiTenantSite({ origins: [origin({ host, path })] }), connectionGroup(), one], [], [])).toEqual([]);
+    expect(state.change([multiTenantSite({ origins: [origin({ host, path })] }), connectionGroup(), one], [], [], 1)).toEqual([]);
     expect([sites.find('one.example'), sites.find('one.example')]).toEqual([null, null]);
     expect(complaints).toEqual(['with its parameters the origin main has no valid host or path']);
   });
@@ -183,7 +183,7 @@ test('how viewers are met: as the site says, with a certificate of the tenant\'s
   const cache = new Cache<OriginFetch>(1_000_000);
   const sites = new SiteTable(cache);
   const tls = { certificate: 'shared', policy: 'TLSv1.2_2021', http2: false, clientAuth: null };
-  new EdgeState(sites, cache).change([multiTenantSite({ tls }), connectionGroup(), tenant('one', { certificate: 'own' }), tenant('two', { enabled: false })], [], []);
+  new EdgeState(sites, cache).change([multiTenantSite({ tls }), connectionGroup(), tenant('one', { certificate: 'own' }), tenant('two', { enabled: false })], [], [], 1);
   expect(sites.termsOf('one.example')).toEqual({ ...tls, name: 'one.example', preferred: 'own' });
   expect(sites.termsOf('x.one.example')).toEqual({ ...tls, name: '*.one.example', preferred: 'own' });
   expect(sites.termsOf('tone--edge-3.cloudfront.localhost')).toEqual({ ...tls, certificate: 'default', name: 'tone.cloudfront.localhost', preferred: null });

@@ -70,7 +70,7 @@ describe('over real sockets', () => {
     }
     expect(edge.origin.seen).toHaveLength(2);
     expect((await edge.ask('/', { headers: { host } })).status).toBe(403);
-    edge.state.change([], ['E2'], []);
+    edge.state.change([], ['E2'], [], 2);
     expect(await body({ 'aws-cf-cd-try': 'Yes' })).toBe('/primary/ ');
   });
 

@@ -1,6 +1,7 @@
 // Which edges viewers are sent to: nearest, fit, and as few moved as possible when something changes.
 import { placeOfCountry } from '../../../src/geo/places';
-import { homeScore, rank, Ranking, type Candidate, type Standing } from '../../../src/router/choose';
+import { homeScore } from '../../../src/base/rendezvous';
+import { rank, Ranking, type Candidate, type Standing } from '../../../src/router/choose';
 import { seededRandom } from '../../fixtures/random';
 import { edgeAt } from '../../fixtures/router';
 

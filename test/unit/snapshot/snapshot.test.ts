@@ -18,7 +18,7 @@ class Model {
       expect(more).toBe(true);
       expect(frame.length).toBeLessThan(fromWorkerBytesMax);
       const message = readFromWorker(frame.toString());
-      if (message.type === 'welcome' || message.type === 'fleet' || message.type === 'keys') throw new Error(`no ${message.type} here`);
+      if (message.type === 'welcome' || message.type === 'fleet' || message.type === 'keys' || message.type === 'peers') throw new Error(`no ${message.type} here`);
       expect(message.malformed).toEqual([]);
       if (message.type === 'full') {
         for (const sent of message.sites) this.sites.set(sent.id, sent.seq);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { purgeProblem, siteProblem } from '../../../src/snapshot/site-check';
 import type { Purge, Site, StreamingSite } from '../../../src/snapshot/site';
-import { boundedRefusals, deltaFrame, fullFrame, readFromNode, readFromWorker, reasonCharsMax, refusalsMax, type FleetEdge, type Hello } from '../../../src/snapshot/wire';
+import { boundedRefusals, deltaFrame, fullFrame, peersOf, readFromNode, readFromWorker, reasonCharsMax, refusalsMax, type FleetEdge, type Hello } from '../../../src/snapshot/wire';
 import { origin, site } from '../../fixtures/site';
 import { connectionGroup, multiTenantSite, tenant } from '../../fixtures/tenants';
 
@@ -25,6 +25,10 @@ test('messages come back as they were written', () => {
   expect(readFromNode(JSON.stringify({ type: 'ack', seq: 7, refusals: [] }))).toEqual({ type: 'ack', seq: 7, refusals: [] });
   expect(readFromNode('{"type":"health","sites":3,"load":0.25,"digest":"00ff"}')).toEqual({ type: 'health', sites: 3, load: 0.25, digest: '00ff' });
   expect(readFromWorker(JSON.stringify({ type: 'fleet', edges: [fleetEdge] }))).toEqual({ type: 'fleet', edges: [fleetEdge] });
+  expect(readFromWorker(JSON.stringify({ type: 'peers', edges: peersOf([fleetEdge]) }))).toEqual({
+    type: 'peers', edges: [{ id: 'edge-1', pop: 'FRA56-P1', addresses: ['http://192.0.2.1:80'], place: null, capacity: 1, fit: true }],
+  });
+  expect(peersOf([{ ...fleetEdge, connected: false }, { ...fleetEdge, draining: true }]).map(({ fit }) => fit)).toEqual([false, false]);
   expect(readFromWorker('{"type":"welcome","proof":"p","keys":["k"]}')).toEqual({ type: 'welcome', proof: 'p', keys: ['k'] });
   expect(readFromWorker('{"type":"welcome","proof":null,"keys":[]}')).toEqual({ type: 'welcome', proof: null, keys: [] });
   expect(readFromWorker('{"type":"keys","keys":["a","b"]}')).toEqual({ type: 'keys', keys: ['a', 'b'] });

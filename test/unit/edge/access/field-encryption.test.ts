@@ -105,7 +105,7 @@ test.each<[string, string]>([
 
 test('a key that cannot encrypt keeps the site out', () => {
   const encryption = rules({ profiles: [{ id: 'cards', entities: [{ provider: 'P', keyName: 'k', pem: ecdsaKey('e').publicPem, patterns: ['a'] }] }] });
-  expect(edge.state.change([site({ id: 'E9', hosts: ['e9'], behaviors: [behavior({ encryption })], origins: [origin()] })], [], [])).toEqual([expect.objectContaining({ reason: expect.stringContaining('encrypted') })]);
+  expect(edge.state.change([site({ id: 'E9', hosts: ['e9'], behaviors: [behavior({ encryption })], origins: [origin()] })], [], [], 1)).toEqual([expect.objectContaining({ reason: expect.stringContaining('encrypted') })]);
 });
 
 test('however the content is cut, the origin gets the same fields', async () => {

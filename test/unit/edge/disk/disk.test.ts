@@ -30,7 +30,7 @@ const siteWith = (behaviorChanges: Partial<SiteBehavior> = {}, changes: Partial<
 async function start(options: { cacheBytes?: number; openWith?: OpenFile } = {}): Promise<void> {
   disk = await Disk.open({ dir: path.join(dir, 'cache'), bytesMax: 100_000_000, clock, log: silentLog, ...(options.openWith === undefined ? {} : { openWith: options.openWith }) });
   edge = await RunningEdge.start({ clock, disk, objectBytesMax: 4_000_000, ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }) });
-  edge.state.restore([inForce, ...others]);
+  edge.state.restore([inForce, ...others], 0, null);
 }
 /** A new process on the same directory, some time later: its monotonic time is another. */
 async function restart(afterMs = 0, change: () => void = () => {}): Promise<void> {
@@ -120,7 +120,7 @@ test('variants are told apart, whichever is asked for first', async () => {
 });
 
 describe('purges', () => {
-  const purge = (seq: number, ...paths: string[]): void => { edge.state.change([], [], [{ site: id, seq, paths, tags: [] }]); };
+  const purge = (seq: number, ...paths: string[]): void => { edge.state.change([], [], [{ site: id, seq, paths, tags: [] }], seq); };
   test('of before a restart cover what is on disk', async () => {
     for (const target of ['/a', '/b', '/dir/c', '/d']) await edge.ask(target);
     await disk.flushed();
@@ -143,7 +143,7 @@ describe('purges', () => {
     answer = ({ url }, response) => { response.writeHead(200, { 'cache-control': 'max-age=600', 'x-tags': 'red, blue' }).end(`${url} ${origin.count(url)}`); };
     await edge.ask('/a');
     await disk.flushed();
-    edge.state.change([], [], [{ site: id, seq: 7, paths: [], tags: ['blue'] }]);
+    edge.state.change([], [], [{ site: id, seq: 7, paths: [], tags: ['blue'] }], 7);
     await restart();
     expect(await ask('/a')).toBe('Miss /a 2');
   });
@@ -171,7 +171,7 @@ test('tenants: what each had is its own; purges of one, and of their site, cover
     const fetched = await edge.ask('/a', {}, `${name}.example`);
     return `${xCache(fetched)} ${fetched.body.toString()}`;
   };
-  const purge = (site: string, seq: number): void => { edge.state.change([], [], [{ site, seq, paths: ['/*'], tags: [] }]); };
+  const purge = (site: string, seq: number): void => { edge.state.change([], [], [{ site, seq, paths: ['/*'], tags: [] }], seq); };
   await restart();
   for (const name of ['one', 'two']) await from(name);
   await restart();
@@ -186,8 +186,8 @@ test('tenants: what each had is its own; purges of one, and of their site, cover
   await restart();
   expect([await from('one'), await from('two')]).toEqual(['Hit content of /one/a 3', 'Hit content of /two/a 2']);
   // The site goes and comes back: what was purged in between is not known.
-  edge.state.change([], ['EMT'], []);
-  edge.state.change([shops], [], []);
+  edge.state.change([], ['EMT'], [], 0);
+  edge.state.change([shops], [], [], 0);
   await restart();
   expect(await from('one')).toBe('Miss content of /one/a 4');
 });
@@ -219,11 +219,11 @@ test('another origin configuration, a site that went, and everything anew: nothi
   await restart(0, () => { inForce = siteWith(); });
   expect(await ask('/a')).toBe('Miss content of /a 2');
   await disk.flushed();
-  edge.state.change([], [id], []);
-  edge.state.change([inForce], [], []);
+  edge.state.change([], [id], [], 0);
+  edge.state.change([inForce], [], [], 0);
   expect(await ask('/a')).toBe('Miss content of /a 3');
   await disk.flushed();
-  edge.state.replaceAll([inForce], true);
+  edge.state.replaceAll([inForce], true, 0, 'epoch');
   expect(await ask('/a')).toBe('Miss content of /a 4');
   await restart();
   expect(await ask('/a')).toBe('Hit content of /a 4');

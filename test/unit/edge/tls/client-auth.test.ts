@@ -244,7 +244,7 @@ test('a certificate in the cache key tells answers apart', async () => {
 
 test('authorities that are none are refused with their site, and what was in force stays', async () => {
   for (const authorities of ['no authority', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
-    expect(edge.state.change([site({ id: 'Erequired', seq: 3, hosts: ['required.sites.test'], tls: { certificate: 'own', policy: 'TLSv1', http2: true, clientAuth: auth({ authorities }) } })], [], []))
+    expect(edge.state.change([site({ id: 'Erequired', seq: 3, hosts: ['required.sites.test'], tls: { certificate: 'own', policy: 'TLSv1', http2: true, clientAuth: auth({ authorities }) } })], [], [], 9))
       .toEqual([{ site: 'Erequired', reason: expect.stringContaining('authority') }]);
   }
   expect(await visit('required')).not.toBe(200);
