@@ -311,10 +311,14 @@ test('who fails too often waits, whatever it fails at', async () => {
   const port = worker.port;
   try {
     (worker as { port: number }).port = own.port;
-    const statuses = await Promise.all(Array.from({ length: 60 }, () => dial('rubbish')));
-    expect(new Set(statuses)).toContain('Unexpected server response: 401');
-    expect(await dial('rubbish')).toBe('Unexpected server response: 429');
-    expect(await enrol({})).toBe('429 too many attempts failed');
+    // Five failures are forgiven each second, however slowly these are made: round after round, until nobody is listened to.
+    const seen = new Set<string>();
+    for (let round = 0; round < 20 && !seen.has('Unexpected server response: 429'); round += 1) {
+      for (const status of await Promise.all(Array.from({ length: 100 }, () => dial('rubbish')))) seen.add(status);
+    }
+    expect(seen).toEqual(new Set(['Unexpected server response: 401', 'Unexpected server response: 429']));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => enrol({})));
+    expect(answers).toContain('429 too many attempts failed');
   } finally {
     (worker as { port: number }).port = port;
     await own.close();

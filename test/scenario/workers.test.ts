@@ -93,7 +93,7 @@ test('all changes reach every node, in order and once, and nothing is said to be
     expect(memory.drops).toBe(1);
   }
   await until(async () => (await store.invalidations.list(row.id, null, 10_000)).items.every(({ status }) => status === 'Completed'), 'all settled');
-  expect((await store.distributions.get('web', row.id))?.status).toBe('Deployed');
+  await until(async () => (await store.distributions.get('web', row.id))?.status === 'Deployed', 'the distribution deployed');
   expect(await rowsOf('edge')).toHaveLength(4);
   watching = false;
   await watched;

@@ -23,8 +23,8 @@ export const beatSubject = 'edgefront.beat';
 /** From a worker that does not know all nodes: say hello. */
 export const rollSubject = 'edgefront.roll';
 export const rollOfSubject = (token: string): string => `${rollSubject}.${token}`;
-/** To routers: the list of edges. */
-export const fleetSubject = 'edgefront.fleet';
+/** The list of edges, in the form in which nodes of a role are told of it. */
+export const fleetSubject = (role: NodeRole): string => `edgefront.fleet.${role}`;
 
 /** To edges: the fleet's keys, when they have changed; and to one that has come. */
 export const keysSubject = 'edgefront.keys';

@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock';
 import type { Log } from '../../base/log';
 import type { CaughtUp, NodeWatch, Publisher } from '../publisher';
 import type { Snapshot } from '../snapshot';
-import type { FleetEdge, FleetKeysMessage, FleetList, NodeRole } from '../wire';
+import { peersOf, type FleetEdge, type FleetKeysMessage, type FleetList, type NodeRole, type PeerList } from '../wire';
 import { NatsFleet } from './fleet';
 import { beatOf, beatSubject, bucketStream, bucketSubjects, fleetSubject, headerBytes, keysOfSubject, keysSubject, liveSubject, logStream, logSubject, nodeSubjects, rollOfSubject, rollSubject, workerInboxPrefix, type Beat } from './layout';
 import { openNats, type NatsAccess, type NatsLink } from './nats';
@@ -109,8 +109,9 @@ class NatsPublisher implements Publisher {
   private readonly leadership: Leadership;
   private outlets: readonly Outlet[] = [];
   private connection: NatsConnection | null = null;
-  private list: string | null = null;
-  private toldList: string | null = null;
+  /** The fleet's list as each role is told of it; empty: it is not known yet. */
+  private lists: ReadonlyMap<NodeRole, string> = new Map();
+  private toldLists: ReadonlyMap<NodeRole, string> | null = null;
   private pumping: Promise<void> | null = null;
   private again = false;
   private failing = false;
@@ -123,7 +124,10 @@ class NatsPublisher implements Publisher {
     this.fleet = new NatsFleet({
       snapshot, caughtUp, nodeLostMs, watch, clock, log,
       stranger: (token) => this.connection?.publish(rollOfSubject(token)),
-      greeted: (role, token) => { if (role === 'router') this.toldList = null; else this.sendKeys(keysOfSubject(token)); },
+      greeted: (role, token) => {
+        this.toldLists = null;
+        if (role === 'edge') this.sendKeys(keysOfSubject(token));
+      },
     });
     this.timer = setInterval(() => this.beat(), beatMs);
     link.ready.then((connection) => this.begin(connection)).catch(() => undefined);
@@ -132,8 +136,9 @@ class NatsPublisher implements Publisher {
   publish(): void { if (this.leadership.leading) this.pumpSoon(); }
 
   tellFleet(edges: readonly FleetEdge[]): void {
-    this.list = JSON.stringify({ type: 'fleet', edges } satisfies FleetList);
-    this.tellList();
+    const router = JSON.stringify({ type: 'fleet', edges } satisfies FleetList);
+    if (router !== this.lists.get('router')) this.lists = new Map([['router', router], ['edge', JSON.stringify({ type: 'peers', edges: peersOf(edges) } satisfies PeerList)]]);
+    this.tellLists();
   }
 
   tellKeys(): void { this.sendKeys(keysSubject); }
@@ -187,18 +192,20 @@ class NatsPublisher implements Publisher {
     if (this.leadership.leading && this.outlets.length > 0 && !this.failing) {
       const { snapshot, worker } = this.options;
       this.connection.publish(beatSubject, JSON.stringify({ worker, epoch: snapshot.epoch, seq: snapshot.seq } satisfies Beat));
-      this.tellList();
+      this.tellLists();
     }
   }
 
-  /** Only the newest list counts; a router that missed it says hello, or hears the next. */
-  private tellList(): void {
-    const { connection, list } = this;
-    if (!this.leadership.leading || connection?.info === undefined || list === null || list === this.toldList) return;
-    this.toldList = list;
+  /** Only the newest list counts; a node that missed it says hello, or hears the next. */
+  private tellLists(): void {
+    const { connection, lists } = this;
+    if (!this.leadership.leading || connection?.info === undefined || lists === this.toldLists) return;
+    this.toldLists = lists;
     const bytesMax = connection.info.max_payload - headerBytes;
-    if (Buffer.byteLength(list) > bytesMax) { this.options.log.error('fleet-too-large', { note: 'raise max_payload of nats-server' }); return; }
-    connection.publish(fleetSubject, list);
+    for (const [role, list] of lists) {
+      if (Buffer.byteLength(list) > bytesMax) this.options.log.error('fleet-too-large', { role, note: 'raise max_payload of nats-server' });
+      else connection.publish(fleetSubject(role), list);
+    }
   }
 
   private pumpSoon(): void {

@@ -260,7 +260,7 @@ class NatsNode {
   }
 
   async begin(connection: NatsConnection): Promise<void> {
-    const { role, takeFleet, fleetKeys, log, credential: { node } } = this.options;
+    const { role, fleetKeys, log, credential: { node } } = this.options;
     this.connection = connection;
     const reading = new StreamReading(await jetstreamManager(connection, { checkAPI: false, timeout: requestMsMax }), role);
     const following = new LogFollowing(reading, this.follower, this.options, this.keyless, () => this.keeper.keep());
@@ -273,7 +273,7 @@ class NatsNode {
     listen(rollOfSubject(tokenOf(node)), () => this.hello());
     listen(rollSubject, () => { setTimeout(() => this.hello(), Math.random() * rollJitterMs).unref(); });
     if (fleetKeys !== undefined) for (const subject of [keysSubject, keysOfSubject(tokenOf(node))]) listen(subject, (message) => this.takeKeys(message.data));
-    if (takeFleet !== undefined) listen(fleetSubject, (message) => this.takeFleet(message.data));
+    listen(fleetSubject(role), (message) => this.takeList(message.data));
     void this.watchConnection(connection);
     this.hello();
     this.look();
@@ -339,10 +339,11 @@ class NatsNode {
     this.look();
   }
 
-  private takeFleet(data: Uint8Array): void {
+  private takeList(data: Uint8Array): void {
     if (data.length > fromWorkerBytesMax) throw new Fault('too-large', 'peer', 'message too large');
     const message = readFromWorker(Buffer.from(data).toString('utf8'));
     if (message.type === 'fleet') this.options.takeFleet?.(message.edges);
+    else if (message.type === 'peers') this.options.takePeers?.(message.edges);
   }
 
   private say(word: NodeWord, text: string): void {

@@ -23,7 +23,7 @@ export function nodePermissions(node: string, role: NodeRole): Permissions {
       ...words.map((word) => nodeSubject(node, word)),
       `$JS.API.STREAM.INFO.${logStream(role)}`, `$JS.API.DIRECT.GET.${logStream(role)}`, `$JS.API.DIRECT.GET.${bucketStream(role)}`, `$JS.API.DIRECT.GET.${bucketStream(role)}.${bucketSubjects(role)}`,
     ],
-    subscribe: [liveSubject(role), beatSubject, rollSubject, rollOfSubject(tokenOf(node)), `${inboxPrefix(node)}.>`, ...(role === 'router' ? [fleetSubject] : [keysSubject, keysOfSubject(tokenOf(node))])],
+    subscribe: [liveSubject(role), beatSubject, rollSubject, rollOfSubject(tokenOf(node)), `${inboxPrefix(node)}.>`, fleetSubject(role), ...(role === 'router' ? [] : [keysSubject, keysOfSubject(tokenOf(node))])],
   };
 }
 
@@ -31,7 +31,7 @@ export function workerPermissions(): Permissions {
   const streams = roles.flatMap((role) => [logStream(role), bucketStream(role)]);
   return {
     publish: [
-      ...roles.flatMap((role) => [logSubject(role), bucketSubjects(role)]), beatSubject, rollSubject, `${rollSubject}.*`, fleetSubject, keysSubject, `${keysSubject}.*`,
+      ...roles.flatMap((role) => [logSubject(role), bucketSubjects(role)]), beatSubject, rollSubject, `${rollSubject}.*`, ...roles.map(fleetSubject), keysSubject, `${keysSubject}.*`,
       ...streams.flatMap((stream) => ['CREATE', 'UPDATE', 'INFO', 'PURGE'].map((action) => `$JS.API.STREAM.${action}.${stream}`)),
       ...streams.map((stream) => `$JS.API.DIRECT.GET.${stream}`), ...roles.map((role) => `$JS.API.DIRECT.GET.${bucketStream(role)}.${bucketSubjects(role)}`),
     ],

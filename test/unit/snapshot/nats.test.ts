@@ -18,7 +18,7 @@ import { FleetKeys } from '../../../src/snapshot/fleet-keys';
 import { NodeGate } from '../../../src/snapshot/node-gate';
 import type { Publisher } from '../../../src/snapshot/publisher';
 import type { Snapshot } from '../../../src/snapshot/snapshot';
-import type { FleetEdge, NodeRole } from '../../../src/snapshot/wire';
+import type { FleetEdge, PeerEdge, NodeRole } from '../../../src/snapshot/wire';
 import { channelContract, TestWorker, type NodeChanges, type PublisherParts } from '../../fixtures/channel-contract';
 import { MemoryNode, nodeSecret, nowhere, until, type FleetNode } from '../../fixtures/fleet';
 import { site } from '../../fixtures/site';
@@ -147,13 +147,17 @@ async function emptied(): Promise<void> {
       expect(follower.memory.held).toEqual(['A@1', 'B@2']);
     });
 
-    test('routers are told the fleet\'s list, also one that comes later; edges are not', async () => {
+    test('routers are told the fleet\'s list and edges who their peers are, also one that comes later', async () => {
       const told: (readonly FleetEdge[])[] = [];
+      const peers: (readonly PeerEdge[])[] = [];
       const edge: FleetEdge = { id: 'one', pop: 'P', addresses: ['http://192.0.2.1:80'], place: null, region: '100', capacity: 1, load: 0, connected: true, draining: false };
       worker.publisher.tellFleet([edge]);
       await node('router', { role: 'router', takeFleet: (edges) => told.push(edges) });
       await until(() => told.length > 0);
       expect(told[0]).toEqual([edge]);
+      await node('one', { takePeers: (edges) => peers.push(edges) });
+      await until(() => peers.length > 0);
+      expect(peers[0]).toEqual([{ id: 'one', pop: 'P', addresses: edge.addresses, place: null, capacity: 1, fit: true }]);
     });
 
     test('an edge gets the fleet\'s keys before anything else, and again when they change', async () => {
