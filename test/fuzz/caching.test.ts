@@ -1,7 +1,13 @@
 // Random histories of requests, answers, failures and time against a slow model of RFC 9111: every answer, its age, and every question
-// the origin gets must be what the model says. `EDGEFRONT_FUZZ_SECONDS` is how long; a failing history is printed with its seed.
+// the origin gets must be what the model says. Half of them run with memory for two or three objects before a disk, so that what is stored is
+// brought back again and again. `EDGEFRONT_FUZZ_SECONDS` is how long; a failing history is printed with its seed.
+import { mkdtempSync, rmSync } from 'node:fs';
 import type http from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { ManualClock } from '../../src/base/clock';
+import { silentLog } from '../../src/base/log';
+import { Disk } from '../../src/edge/disk/disk';
 import { formatHttpDate } from '../../src/protocol/http/date';
 import { rulesNamed } from '../../src/edge/rules';
 import { CacheModel, type Asked, type Expected, type ModelRules, type OriginAct, type Said } from '../fixtures/cache-model';
@@ -12,6 +18,8 @@ import { behavior, origin as originOf, site } from '../fixtures/site';
 
 const fuzzMs = Number(process.env['EDGEFRONT_FUZZ_SECONDS'] ?? '5') * 1000;
 const stepsMax = 40;
+/** Memory of an edge that has a disk. */
+const fewBytes = 3_000;
 const defaultTtlS = 86_400;
 const models: Readonly<Record<'cloudfront' | 'rfc', ModelRules>> = {
   cloudfront: { obeysRequests: false, guesses: false, defaultTtlS, errorFloorS: 10, staleOnError: true },
@@ -31,10 +39,15 @@ class History {
   /** What the origin does when it is asked next. */
   private act: OriginAct = { kind: 'hang-up' };
   private readonly etags: string[] = [];
+  private disk: Disk | null = null;
 
-  constructor(private readonly random: Random, private readonly rules: 'cloudfront' | 'rfc') {
+  /** @param dir where its disk is; null: it has memory only */
+  constructor(private readonly random: Random, private readonly rules: 'cloudfront' | 'rfc', private readonly dir: string | null) {
     this.model = new CacheModel(models[rules]);
   }
+
+  /** Objects that memory had no room for. */
+  get evictions(): number { return this.edge.cache.evictionCount; }
 
   async start(): Promise<void> {
     this.origin = await startOrigin((request, response) => this.answer(request, response));
@@ -42,7 +55,8 @@ class History {
       allowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'], forward: { headers: everything, cookies: none, query: everything },
       caching: { ...behavior().caching, key: { headers: none, cookies: none, query: everything } },
     })];
-    this.edge = await RunningEdge.start({ clock: this.clock, rules: rulesNamed(this.rules), cacheStatus: true });
+    if (this.dir !== null) this.disk = await Disk.open({ dir: this.dir, bytesMax: 50_000_000, clock: this.clock, log: silentLog });
+    this.edge = await RunningEdge.start({ clock: this.clock, rules: rulesNamed(this.rules), cacheStatus: true, disk: this.disk, ...(this.disk === null ? {} : { cacheBytes: fewBytes }) });
     this.edge.put(site({ behaviors, origins: [originOf({ httpPort: this.origin.port, connectionAttempts: 1 })] }));
   }
 
@@ -53,6 +67,8 @@ class History {
 
   async step(): Promise<void> {
     const { random, model } = this;
+    // The model knows nothing of writes that wait.
+    await this.disk?.flushed();
     if (random.below(2) === 0) {
       const seconds = random.pick([1, 2, 4, 9, 30]);
       this.clock.advance(seconds * 1000);
@@ -161,21 +177,25 @@ test('every answer and every question is what the model says', async () => {
   const until = Date.now() + fuzzMs;
   let histories = 0;
   let steps = 0;
+  let evictions = 0;
   while (Date.now() < until) {
     const rules = random.pick(['cloudfront', 'rfc'] as const);
-    const history = new History(random, rules);
+    const dir = random.below(2) === 0 ? mkdtempSync(path.join(tmpdir(), 'edgefront-histories-')) : null;
+    const history = new History(random, rules, dir);
     await history.start();
     try {
       for (let step = 0; step < stepsMax; step += 1) await history.step();
     } catch (error) {
-      process.stdout.write(`seed ${random.seed}, history ${histories}, rules ${rules}:\n${history.told.join('\n')}\n`);
+      process.stdout.write(`seed ${random.seed}, history ${histories}, rules ${rules}${dir === null ? '' : ', with a disk'}:\n${history.told.join('\n')}\n`);
       throw error;
     } finally {
+      evictions += history.evictions;
       await history.stop();
+      if (dir !== null) rmSync(dir, { recursive: true, force: true });
     }
     histories += 1;
     steps += stepsMax;
   }
-  process.stdout.write(`caching histories: ${histories} with ${steps} requests, no difference\n`);
+  process.stdout.write(`caching histories: ${histories} with ${steps} requests, no difference; ${evictions} objects left the memory\n`);
   expect(histories).toBeGreaterThan(0);
 }, fuzzMs + 60_000);
