@@ -1,10 +1,13 @@
 // How long others may still be held up for one's sake: spent while they starve, and earned back slowly, so that jitter over a long
 // body is forgiven and lasting slowness is not; never more than so much in all.
 
-/** Of the time that passes, what is earned back. */
-const earnedShare = 0.2;
+/**
+ * Of the time that passes, what is earned back. Ten equal viewers of 5 GB who keep both cores busy starve for each other a quarter of the
+ * time: with a fifth some of them were left behind, whose parts the origin was then asked for again.
+ */
+const earnedShare = 0.5;
 /** What may be spent in all, in budgets. */
-const budgetsMax = 8;
+const budgetsMax = 40;
 
 export class StallBudget {
   private leftAtMs: number;
