@@ -1,8 +1,10 @@
 // Values in a file, each behind its length and a sum, so that a start reads what was written whole and nothing else.
 //
 // A record is [length u32][CRC-32 u32][JSON].
+import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { assert } from './assert';
+import { codeOf } from './fault';
 
 const headBytes = 8;
 /** Nothing we write is longer; a greater length is a torn or foreign record. */
@@ -34,4 +36,14 @@ export function* recordsOf(bytes: Buffer): Generator<unknown, { readonly goodByt
     at = end;
   }
   return { goodBytes: at };
+}
+
+/** Null: there is no such file. */
+export function readIfThere(file: string): Buffer | null {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return null;
+    throw thrown;
+  }
 }

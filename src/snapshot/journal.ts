@@ -8,7 +8,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { assert } from '../base/assert';
 import { codeOf, messageOf } from '../base/fault';
-import { framed, framedText, recordsOf } from '../base/framed';
+import { framed, framedText, readIfThere, recordsOf } from '../base/framed';
 import type { Log } from '../base/log';
 import type { Site } from './site';
 import { siteProblem } from './site-check';
@@ -39,15 +39,6 @@ const chunkChars = 256 * 1024;
 /** A journal is folded into the snapshot when longer than this and than twice the snapshot. */
 const compactBytesMin = 1024 * 1024;
 const compactRatio = 2;
-
-function readIfThere(file: string): Buffer | null {
-  try {
-    return readFileSync(file);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return null;
-    throw thrown;
-  }
-}
 
 interface Loaded { n: number; epoch: string | null; seq: number; sites: Map<string, Site>; refusals: Map<string, Refused>; snapshotBytes: number }
 

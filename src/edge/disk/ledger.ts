@@ -1,11 +1,9 @@
 // What stored answers are judged by after a restart: which generation of each space is in force, and the purges they may not have outlived.
 //
 // An append-only file of events, written anew when most of it is of no more use. What `settled` resolves for is on the disk.
-import { readFileSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf } from '../../base/fault';
-import { framed, recordsOf } from '../../base/framed';
+import { framed, readIfThere, recordsOf } from '../../base/framed';
 import type { Purge } from '../../snapshot/site';
 
 /** Written anew when longer than this and than twice what was needed last time. */
@@ -40,7 +38,7 @@ export class Ledger {
   /** Reads what is there; what a crash tore is left out, and was acknowledged to nobody. */
   static open(dir: string): Ledger {
     const ledger = new Ledger(dir);
-    for (const event of recordsOf(readIfThere(ledger.file))) ledger.apply(event as LedgerEvent);
+    for (const event of recordsOf(readIfThere(ledger.file) ?? Buffer.alloc(0))) ledger.apply(event as LedgerEvent);
     return ledger;
   }
 
@@ -174,14 +172,5 @@ async function syncDirectory(dir: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-function readIfThere(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return Buffer.alloc(0);
-    throw thrown;
   }
 }
